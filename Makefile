@@ -1,0 +1,44 @@
+# make demo   trains a small model on the embedded corpus and writes text
+# make test   runs the tests            make check   lint, format, types, floors
+# make slow   the tests that take minutes or need data that is not here
+#
+# Each creates .venv first if need be. PYTHON=... names another interpreter.
+
+VENV := .venv
+BIN := $(VENV)/bin
+RUN := $(BIN)/python -m
+MIN_PYTHON := 3.12
+
+.PHONY: demo test slow check format clean
+
+demo: $(VENV)/.runtime
+	$(RUN) seqjax.launch --config=experiments/char_lm.py --workdir=runs/demo
+
+test: $(VENV)/.dev
+	$(RUN) pytest -n 2 -m "not slow"
+
+slow: $(VENV)/.dev
+	$(RUN) pytest -m slow
+
+check: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/.runtime: pyproject.toml constraints.txt
+	@sh .ci/venv $(VENV) $(MIN_PYTHON) $(PYTHON)
+	$(RUN) pip install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml constraints.txt
+	@sh .ci/venv $(VENV) $(MIN_PYTHON) $(PYTHON)
+	$(RUN) pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@ $(VENV)/.runtime

@@ -1,0 +1,244 @@
+"""The cell contract: one time step of a recurrence as pure functions.
+
+A cell is a frozen dataclass that holds hyper-parameters only. It is therefore
+hashable, printable, equal to its twin and fit to be a static argument of
+`jax.jit`. Its methods are pure functions of explicit parameters:
+
+  cell.init(key, input_size)                 -> params
+  cell.initial_carry(params, batch_shape)    -> carry
+  cell.step(params, carry, inputs, key=None) -> (carry, output)
+  cell.prepare(params, batch_shape, key=None) -> params
+
+Axis letters used in the whole package:
+  B  batch (`*batch` in docstrings: any number of leading axes, also none)
+  T  time
+  D  input features     H  hidden units     V  vocabulary     L  layers
+"""
+
+import abc
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+Params = Any  # a NamedTuple of arrays, or a tuple of such (Stack)
+Carry = Any  # a NamedTuple of floating-point arrays, or a tuple of such
+
+# `unroll` gives step t the key fold_in(key, t); this position, which no
+# sequence reaches, is the key of `prepare`.
+PREPARE_POSITION = 2**32 - 1
+
+
+class Cell(abc.ABC):
+  """One time step of a recurrence.
+
+  What stays the same over a sequence is `params`, what changes is `carry`,
+  what arrives at each step is `inputs`.
+  """
+
+  @property
+  @abc.abstractmethod
+  def output_size(self) -> int:
+    """Size of the last axis of the output."""
+
+  @property
+  def factored(self) -> bool:
+    """Whether `project`, `recur` and `update` exist (see `FactoredCell`)."""
+    return False
+
+  @abc.abstractmethod
+  def init(self, key: jax.Array, input_size: int) -> Params:
+    """Draws the parameters.
+
+    Args:
+      key: a `jax.random` key.
+      input_size: features of one input step.
+
+    Returns:
+      A NamedTuple of float32 arrays; the kernels of all gates lie side by side
+      in one matrix, each gate initialised on its own.
+    """
+
+  @abc.abstractmethod
+  def initial_carry(
+    self, params: Params, batch_shape: Sequence[int] = ()
+  ) -> Carry:
+    """The carry before the first step: arrays `[*batch, size]`."""
+
+  @abc.abstractmethod
+  def step(
+    self,
+    params: Params,
+    carry: Carry,
+    inputs: jax.Array,
+    *,
+    key: jax.Array | None = None,
+  ) -> tuple[Carry, jax.Array]:
+    """Advances by one step; also the interface for streaming.
+
+    Args:
+      params: what `init` (or `prepare`) returned.
+      carry: what `initial_carry` or the step before returned.
+      inputs: `[*batch, input_size]`.
+      key: randomness of this step; without it the step is deterministic.
+
+    Returns:
+      `(carry, output)`, output `[*batch, output_size]`.
+    """
+
+  def prepare(
+    self,
+    params: Params,
+    batch_shape: Sequence[int] = (),
+    *,
+    key: jax.Array | None = None,
+  ) -> Params:
+    """Once a sequence: draws what is constant over it. Default: nothing."""
+    del batch_shape, key
+    return params
+
+  def input_size(self, params: Params) -> int:
+    """The input features that `params` were made for."""
+    return params.input_kernel.shape[0]
+
+
+class FactoredCell(Cell):
+  """A cell whose step is `update(carry, project(inputs), recur(carry))`.
+
+  `project` does not see the carry, so it may run for all time steps as one
+  matrix product; `recur` is the one large product with the carry; `update` is
+  cheap (pointwise). Evaluation methods that exploit this cut need no more
+  knowledge of the cell.
+  """
+
+  @property
+  def factored(self) -> bool:
+    return True
+
+  @abc.abstractmethod
+  def project(self, params: Params, inputs: jax.Array) -> jax.Array:
+    """Input part of the pre-activations, `[..., k * hidden_size]`."""
+
+  @abc.abstractmethod
+  def recur(self, params: Params, carry: Carry) -> jax.Array:
+    """Carry part of the pre-activations, `[*batch, k * hidden_size]`."""
+
+  @abc.abstractmethod
+  def update(
+    self,
+    params: Params,
+    carry: Carry,
+    projected: jax.Array,
+    recurred: jax.Array,
+  ) -> tuple[Carry, jax.Array]:
+    """New carry and output from both parts; pointwise."""
+
+  def step(self, params, carry, inputs, *, key=None):
+    del key
+    projected = self.project(params, inputs)
+    return self.update(params, carry, projected, self.recur(params, carry))
+
+
+def matmul(
+  inputs: jax.Array, kernel: jax.Array, compute_dtype: str | None = None
+) -> jax.Array:
+  """`inputs @ kernel` over the last axis, accumulated in the kernel's dtype.
+
+  Args:
+    inputs: `[..., D]`.
+    kernel: `[D, K]`.
+    compute_dtype: dtype of the factors (`"bfloat16"`); None leaves them.
+
+  Returns:
+    `[..., K]` in the dtype of `kernel`.
+  """
+  dtype = kernel.dtype
+  if compute_dtype is not None:
+    inputs, kernel = inputs.astype(compute_dtype), kernel.astype(compute_dtype)
+  return lax.dot_general(
+    inputs.astype(kernel.dtype),
+    kernel,
+    (((inputs.ndim - 1,), (0,)), ((), ())),
+    preferred_element_type=dtype,
+  )
+
+
+def affine(
+  inputs: jax.Array,
+  kernel: jax.Array,
+  bias: jax.Array,
+  compute_dtype: str | None = None,
+) -> jax.Array:
+  """`inputs @ kernel + bias`, see `matmul`."""
+  return add_bias(matmul(inputs, kernel, compute_dtype), bias)
+
+
+def add_bias(x: jax.Array, bias: jax.Array) -> jax.Array:
+  """Adds `bias` `[K]` to `x` `[..., K]` (no implicit rank promotion)."""
+  return x + bias.reshape((1,) * (x.ndim - 1) + bias.shape)
+
+
+ACTIVATIONS = {
+  "tanh": jnp.tanh,
+  "relu": jax.nn.relu,
+  "sigmoid": jax.nn.sigmoid,
+}
+
+
+def check_choice(argument: str, value: str, choices) -> None:
+  """Raises ValueError unless `value` is one of `choices`."""
+  if value not in choices:
+    listed = ", ".join(repr(choice) for choice in choices)
+    raise ValueError(f"{argument} is {value!r}, expected one of {listed}")
+
+
+def check_size(argument: str, value: int) -> None:
+  """Raises ValueError unless `value` is a positive integer."""
+  if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    raise ValueError(f"{argument} is {value!r}, expected a positive integer")
+
+
+@functools.lru_cache(maxsize=256)
+def _expected_params(cell: Cell, input_size: int) -> Params:
+  return jax.eval_shape(
+    lambda: cell.init(jax.random.key(0), input_size)  # shapes only, no work
+  )
+
+
+def check_params(cell: Cell, params: Params) -> None:
+  """Raises ValueError unless `params` have the shapes `cell.init` gives."""
+  try:
+    input_size = cell.input_size(params)
+    expected = _expected_params(cell, input_size)
+  except (AttributeError, IndexError, TypeError) as error:
+    raise ValueError(
+      f"params do not belong to {cell}: got {_describe(params)}"
+    ) from error
+  check_like("params", params, expected, f"{cell}")
+
+
+def check_like(argument: str, tree: Any, expected: Any, owner: str) -> None:
+  """Raises ValueError unless both trees have one structure and its shapes."""
+  if jax.tree.structure(tree) != jax.tree.structure(expected):
+    raise ValueError(
+      f"{argument} is {_describe(tree)}, expected {_describe(expected)}"
+      f" for {owner}"
+    )
+  pairs = zip(
+    jax.tree_util.tree_leaves_with_path(tree),
+    jax.tree.leaves(expected),
+    strict=True,
+  )
+  for (path, leaf), like in pairs:
+    if jnp.shape(leaf) != like.shape:
+      raise ValueError(
+        f"{argument}{jax.tree_util.keystr(path)} has shape {jnp.shape(leaf)},"
+        f" expected {like.shape} for {owner}"
+      )
+
+
+def _describe(tree: Any) -> str:
+  return str(jax.tree.map(jnp.shape, tree))

@@ -1,0 +1,1 @@
+"""Formats, vocabularies and batches. Knows nothing of models."""

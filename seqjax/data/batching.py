@@ -1,0 +1,136 @@
+"""From one long sequence of tokens to batches.
+
+Training reads `batch_size` parallel streams in order, window after window, so
+that the carry can be handed on: truncated back-propagation through time
+(Williams and Peng 1990). Evaluation reads every token once.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import grain
+import numpy as np
+
+from seqjax.errors import InputError
+
+
+class Batch(NamedTuple):
+  """Rows of tokens and what comes next.
+
+  Exactly one of `resets` and `lengths` is in use: training windows are full,
+  the last window of an evaluation is not.
+  """
+
+  inputs: Any  # int32 [batch, time]
+  targets: Any  # int32 [batch, time], the token after each input
+  resets: Any = None  # bool [batch, time]
+  lengths: Any = None  # int32 [batch]
+
+
+class StreamWindows:
+  """Random access to training windows: a batch is a function of (seed, step).
+
+  The tokens are cut into `batch_size` contiguous streams. Window w of an epoch
+  continues window w - 1 of the same epoch in every row; the first window of
+  an epoch carries a reset. From epoch to epoch the streams start at another
+  offset, drawn from the seed, so that the windows' edges, where the gradient
+  is cut, do not always fall on the same tokens. The offset costs at most one
+  window and the remainder costs at most another; no token is seen twice in an
+  epoch.
+
+  Attributes:
+    steps_per_epoch: windows until the streams restart.
+  """
+
+  def __init__(
+    self, tokens: np.ndarray, batch_size: int, window: int, seed: int
+  ):
+    self._tokens, self._window, self._seed = tokens, window, seed
+    self._stream = (len(tokens) - 1) // batch_size
+    self.steps_per_epoch = self._stream // window
+    if self.steps_per_epoch < 1:
+      raise InputError(
+        f"the training text has {len(tokens)} tokens, expected more than"
+        f" batch_size x window = {batch_size} x {window} ="
+        f" {batch_size * window}; use a longer text, or lower"
+        " --config.batch_size or --config.window"
+      )
+    self._starts = np.arange(batch_size) * self._stream
+
+  def __len__(self) -> int:
+    return 2**62  # epochs never end
+
+  def __getitem__(self, step: int) -> Batch:
+    epoch, index = divmod(int(step), self.steps_per_epoch)
+    spare = self._stream - self.steps_per_epoch * self._window
+    # Only what the remainder leaves free, so no row runs into the next.
+    offset = np.random.default_rng((self._seed, epoch)).integers(0, spare + 1)
+    first = self._starts + offset + index * self._window
+    span = self._tokens[first[:, None] + np.arange(self._window + 1)]
+    resets = np.zeros((len(first), self._window), bool)
+    resets[:, 0] = index == 0
+    return Batch(span[:, :-1], span[:, 1:], resets=resets)
+
+  def iterator(self) -> grain.DatasetIterator:
+    """An endless iterator from step 0 with `get_state` and `set_state`."""
+    source: Any = self  # has the two methods of a RandomAccessDataSource
+    dataset = grain.MapDataset.source(source).to_iter_dataset(
+      # In memory and microseconds a batch: threads would only add cost.
+      grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
+    )
+    return iter(dataset)
+
+
+def evaluation_windows(
+  tokens: np.ndarray, batch_size: int, window: int
+) -> Iterator[Batch]:
+  """Batches in which every token but the first is a target exactly once.
+
+  Args:
+    tokens: int32 `[n]`.
+    batch_size: rows; the tokens are cut into as many contiguous streams.
+    window: time steps of a batch; the carry is handed on between batches.
+
+  Yields:
+    Batches with `lengths`; a short row is padded with zeros.
+  """
+  total = max(len(tokens) - 1, 0)
+  stream = -(-total // batch_size)
+  starts = np.minimum(np.arange(batch_size) * stream, total)
+  ends = np.minimum(starts + stream, total)
+  for begin in range(0, stream, window):
+    first = np.minimum(starts + begin, ends)
+    lengths = np.minimum(ends - first, window).astype(np.int32)
+    index = np.minimum(first[:, None] + np.arange(window), total - 1)
+    valid = np.arange(window) < lengths[:, None]
+    yield Batch(
+      np.where(valid, tokens[index], 0),
+      np.where(valid, tokens[index + 1], 0),
+      lengths=lengths,
+    )
+
+
+def split(tokens, validation: float, test: float) -> tuple[Any, Any, Any]:
+  """Contiguous parts by position: (train, validation, test).
+
+  Args:
+    tokens: anything that can be sliced, text too.
+    validation: share of the whole, in [0, 1).
+    test: share of the whole, in [0, 1), taken from the end.
+
+  Raises:
+    InputError: the shares are out of range.
+  """
+  if not (validation >= 0 and test >= 0 and validation + test < 1):
+    raise InputError(
+      f"config.data.validation is {validation} and config.data.test is {test},"
+      " expected shares >= 0 that leave some text for training"
+    )
+  n = len(tokens)
+  train_end = int(n * (1 - validation - test) + 1e-9)
+  validation_end = int(n * (1 - test) + 1e-9)
+  return (
+    tokens[:train_end],
+    tokens[train_end:validation_end],
+    tokens[validation_end:],
+  )

@@ -1,0 +1,1 @@
+"""Choosing output sequences. Jitted."""

@@ -1,0 +1,137 @@
+"""The launcher: reads flags, calls the loop or one of the task's modes.
+
+python -m seqjax.launch --config=experiments/char_lm.py --workdir=runs/a
+python -m seqjax.launch --mode=evaluate --workdir=runs/a
+python -m seqjax.launch --mode=generate --workdir=runs/a --prompt="The "
+"""
+
+import inspect
+import json
+import pathlib
+import sys
+
+import jax
+from absl import flags
+from ml_collections import config_flags
+
+from seqjax.errors import InputError
+from seqjax.tasks import base
+from seqjax.train import loop, workdir
+
+config_flags.DEFINE_config_file(
+  "config",
+  help_string="Experiment file, e.g. experiments/char_lm.py[:variant]; fields"
+  " are set with --config.FIELD=VALUE. Training only.",
+)
+flags.DEFINE_string("workdir", None, "Run directory; all a run leaves is here.")
+flags.DEFINE_string(
+  "mode", "train", "train (goes on if begun), evaluate, or a mode of the task."
+)
+flags.DEFINE_integer(
+  "num_cpu_devices", 1, "Split the CPU into so many devices.", lower_bound=1
+)
+
+# Options of the tasks' modes. A mode takes those that its function names.
+flags.DEFINE_string("prompt", "", "generate: text to continue.")
+flags.DEFINE_integer("num_chars", 500, "generate: characters to add.")
+flags.DEFINE_float("temperature", 1.0, "generate: 0 is the likeliest only.")
+flags.DEFINE_integer("top_k", 0, "generate: from the k likeliest; 0 is all.")
+flags.DEFINE_float("top_p", 1.0, "generate: from the likeliest that reach p.")
+flags.DEFINE_integer("seed", 0, "generate: same seed, same text.")
+flags.DEFINE_integer("num_samples", 1, "generate: how many texts.")
+
+FLAGS = flags.FLAGS
+_MODE_OPTIONS = (
+  "prompt",
+  "num_chars",
+  "temperature",
+  "top_k",
+  "top_p",
+  "seed",
+  "num_samples",
+)
+
+
+def main(argv: list[str]) -> int:
+  """Runs the command line; returns the exit code."""
+  try:
+    _parse(argv)
+    jax.config.update("jax_num_cpu_devices", FLAGS.num_cpu_devices)
+    if not FLAGS.workdir:
+      raise InputError("--workdir is missing; name a run directory")
+    directory = pathlib.Path(FLAGS.workdir)
+    if FLAGS.mode == "train":
+      if FLAGS.config is None:
+        raise InputError(
+          "--config is missing; name an experiment, e.g."
+          " --config=experiments/char_lm.py"
+        )
+      ended_by = loop.train(FLAGS.config, directory)
+      return 128 + ended_by if ended_by else 0
+    return _run_mode(directory)
+  except InputError as error:
+    print(f"error: {error}", file=sys.stderr)
+    return 2
+  except loop.TrainingDiverged as error:
+    print(f"error: {error}", file=sys.stderr)
+    return 1
+
+
+def _run_mode(directory: pathlib.Path) -> int:
+  """Evaluates, or runs a mode that the task offers."""
+  if FLAGS.config is not None:
+    raise InputError(
+      f"--config is for --mode=train; --mode={FLAGS.mode} reads"
+      f" {directory / workdir.CONFIG_FILE}"
+    )
+  config = workdir.load_config(directory)
+  task = base.create(config, directory)
+  modes = ("train", "evaluate", *task.modes)
+  if FLAGS.mode not in modes:
+    raise InputError(
+      f"--mode is {FLAGS.mode!r}, expected one of {', '.join(modes)}"
+    )
+  if FLAGS.mode == "evaluate":
+    params, step = loop.load_params(config, directory, task)
+    results = {}
+    for split in ("validation", "test"):
+      eval_step = jax.jit(task.evaluate)
+      if values := loop.evaluate(task, params, split, eval_step):
+        results[split] = values
+        for name, value in values.items():
+          print(f"{split} {name}: {value:.4f}")
+    record = json.dumps({"step": step, **results}, indent=2) + "\n"
+    workdir.write_atomically(directory / "evaluation.json", record)
+    return 0
+  mode = task.modes[FLAGS.mode]
+  takes = inspect.signature(mode).parameters
+  for name in _MODE_OPTIONS:
+    if FLAGS[name].present and name not in takes:
+      raise InputError(f"--{name} is no option of --mode={FLAGS.mode}")
+  options = {name: FLAGS[name].value for name in _MODE_OPTIONS if name in takes}
+  params, _ = loop.load_params(config, directory, task)
+  print(mode(params, **options))
+  return 0
+
+
+def _parse(argv: list[str]) -> None:
+  """Parses the flags; every mistake is an InputError of one line."""
+  try:
+    rest = FLAGS(argv)
+  except AttributeError as error:
+    raise InputError(_unknown_field(argv, error)) from error
+  except (flags.Error, ValueError, TypeError, KeyError, OSError) as error:
+    lines = [line for line in str(error).splitlines() if line.strip()]
+    raise InputError(lines[-1].strip() if lines else repr(error)) from error
+  if len(rest) > 1:
+    raise InputError(f"{rest[1]!r} is no flag; flags begin with --")
+
+
+def _unknown_field(argv: list[str], error: Exception) -> str:
+  """Names the nearest real fields for `--config.FIELD` that does not exist."""
+  del argv
+  return str(error)
+
+
+if __name__ == "__main__":
+  sys.exit(main(sys.argv))

@@ -1,0 +1,99 @@
+"""A recurrent language model: tokens in, a score for every next token out."""
+
+from collections.abc import Sequence
+
+import jax
+from flax import nnx
+
+from seqjax.cells import base
+from seqjax.nn.recurrent import StackedRNN, dropout
+
+
+class LanguageModel(nnx.Module):
+  """Embedding, recurrent layers, linear read-out.
+
+    x_t = embed(token_t)                       (or one-hot, `embed_size=0`)
+    (carry_t, y_t) = rnn(carry_(t-1), x_t)
+    logits_t = y_t W + b
+    p(token_(t+1) | token_0, ..., token_t) = softmax(logits_t)
+
+  Dropout acts between the layers and before the read-out.
+
+  Attributes:
+    vocab_size: V.
+    embed_size: size of the learned embedding; 0 is one-hot.
+    dropout: rate, used only where a key is given.
+  """
+
+  def __init__(
+    self,
+    vocab_size: int,
+    cells: Sequence[base.Cell],
+    *,
+    embed_size: int,
+    dropout: float,
+    compute_dtype: str,
+    key: jax.Array,
+  ):
+    embed_key, rnn_key, head_key = jax.random.split(key, 3)
+    self.vocab_size = vocab_size
+    self.embed_size = embed_size
+    self.dropout = dropout
+    self.compute_dtype = compute_dtype
+    if embed_size:
+      self.embed = nnx.Embed(vocab_size, embed_size, rngs=nnx.Rngs(embed_key))
+    self.rnn = StackedRNN(
+      cells, embed_size or vocab_size, dropout=dropout, key=rnn_key
+    )
+    self.head = nnx.Linear(
+      cells[-1].output_size, vocab_size, rngs=nnx.Rngs(head_key)
+    )
+
+  def initial_carry(self, batch_size: int):
+    """The carry before the first token."""
+    return self.rnn.initial_carry((batch_size,))
+
+  def __call__(
+    self,
+    tokens: jax.Array,
+    carry=None,
+    *,
+    key: jax.Array | None = None,
+    **kwargs,
+  ):
+    """Scores the next token at every position.
+
+    Args:
+      tokens: int `[batch, time]`.
+      carry: where the sequences start from; default the initial carry.
+      key: randomness of dropout; None turns it off.
+      **kwargs: `lengths`, `resets`, `method` as for `unroll`.
+
+    Returns:
+      `(carry, logits)`, logits `[batch, time, vocab_size]`.
+    """
+    rnn_key = head_key = None
+    if key is not None:
+      rnn_key, head_key = jax.random.split(key)
+    carry, outputs = self.rnn(self._embed(tokens), carry, key=rnn_key, **kwargs)
+    return carry, self._read(dropout(outputs, self.dropout, head_key))
+
+  def step(self, carry, tokens: jax.Array):
+    """One token a row, `[batch]`: `(carry, logits [batch, vocab_size])`."""
+    carry, output = self.rnn.step(carry, self._embed(tokens))
+    return carry, self._read(output)
+
+  def _embed(self, tokens: jax.Array) -> jax.Array:
+    if self.embed_size:
+      return self.embed(tokens)
+    return jax.nn.one_hot(tokens, self.vocab_size)
+
+  def _read(self, outputs: jax.Array) -> jax.Array:
+    # Not head(outputs): in bfloat16 that would also add the bias in bfloat16.
+    assert self.head.bias is not None
+    return base.affine(
+      outputs,
+      self.head.kernel.get_value(),
+      self.head.bias.get_value(),
+      self.compute_dtype,
+    )

@@ -1,0 +1,5 @@
+"""How a cell is run over time. No Flax."""
+
+from seqjax.recurrence.lengths import length_mask as length_mask
+from seqjax.recurrence.scan import Scan as Scan
+from seqjax.recurrence.unroll import unroll as unroll

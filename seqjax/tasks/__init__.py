@@ -1,0 +1,1 @@
+"""Applications: data, model, loss, metrics and showcase come together."""

@@ -1,0 +1,108 @@
+"""The task contract: everything that differs between applications.
+
+The training loop knows nothing of text, images or labels. A task brings the
+batches, the model, the loss, the metrics and what to show at the end. A new
+application is one file here and one config in `experiments/`.
+"""
+
+import importlib
+import pathlib
+import pkgutil
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import jax
+
+from seqjax.config import Config
+from seqjax.errors import InputError
+
+# name -> (sum, count), both scalars; the mean is taken over many batches, so
+# that padding and batch sizes do not matter.
+Metrics = dict[str, tuple[jax.Array, jax.Array]]
+
+
+class Task(Protocol):
+  """An application, built from a config and a run directory.
+
+  `create(config, workdir)` in the task's module builds it. It may write what
+  the run needs later, a vocabulary say, into `workdir`, and must work from
+  these files alone where only evaluation or generation is asked for, as far as
+  these do not need data.
+
+  Attributes:
+    unit: what an item is called in the plural, such as "chars".
+    items_per_step: items of a training batch, for the rate.
+    modes: what the task offers beside training and evaluation: functions of
+      `(params, *, option=default, ...)` that return text to print.
+  """
+
+  unit: str
+  items_per_step: int
+  modes: dict[str, Callable[..., str]]
+
+  def init(self, key: jax.Array) -> Any:
+    """Draws the parameters: nested dicts of arrays."""
+    ...
+
+  def initial_carry(self, params: Any) -> Any:
+    """The carry of the first batch, `[batch, ...]`; `()` if there is none."""
+    ...
+
+  def train_batches(self) -> Any:
+    """An endless iterator of batches with `get_state` and `set_state`.
+
+    The state is JSON and enough to continue. Leaves are `[batch, ...]`.
+    """
+    ...
+
+  def loss(
+    self, params: Any, batch: Any, carry: Any, key: jax.Array
+  ) -> tuple[jax.Array, Metrics, Any]:
+    """Training loss: `(loss, metrics, carry)`, a pure function."""
+    ...
+
+  def evaluation_batches(self, split: str) -> Iterable[Any]:
+    """All batches of "validation" or "test", in order."""
+    ...
+
+  def evaluation_carry(self, params: Any) -> Any:
+    """The carry before the first evaluation batch."""
+    ...
+
+  def evaluate(
+    self, params: Any, batch: Any, carry: Any
+  ) -> tuple[Metrics, Any]:
+    """Metrics of one evaluation batch and the next carry; pure."""
+    ...
+
+  def summarize(self, means: dict[str, float]) -> dict[str, float]:
+    """From means to what is logged; "loss" stays the first entry."""
+    ...
+
+  def showcase(self, params: Any, directory: pathlib.Path) -> str:
+    """Writes what a person should see into `directory`; returns a text."""
+    ...
+
+
+def names() -> list[str]:
+  """The tasks that exist: the modules beside this one."""
+  package = importlib.import_module("seqjax.tasks")
+  return sorted(
+    module.name
+    for module in pkgutil.iter_modules(package.__path__)
+    if module.name != "base"
+  )
+
+
+def create(config: Config, workdir: pathlib.Path) -> Task:
+  """Builds the task that `config.task` names.
+
+  Raises:
+    InputError: no such task, or the config does not suit it.
+  """
+  if config.task not in names():
+    raise InputError(
+      f"config.task is {config.task!r}, expected one of {', '.join(names())}"
+    )
+  module = importlib.import_module(f"seqjax.tasks.{config.task}")
+  return module.create(config, workdir)

@@ -1,0 +1,108 @@
+"""The training state and the step function: pure, jitted once."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from seqjax.config import Config
+from seqjax.errors import InputError
+from seqjax.tasks import base
+from seqjax.train import optimizer
+
+
+class TrainState(NamedTuple):
+  """All that changes while training; what a checkpoint holds."""
+
+  step: jax.Array  # int32, steps done
+  params: Any
+  opt_state: Any
+  carry: Any  # of the last batch, [batch, ...]
+  key: jax.Array  # constant; step n uses fold_in(key, n)
+
+
+class Shardings(NamedTuple):
+  """Where arrays live on the mesh: batches are split, the rest is copied."""
+
+  replicated: NamedSharding
+  batch: NamedSharding
+
+  def of_state(self, state: TrainState) -> TrainState:
+    """A tree of shardings for `state`."""
+    whole = jax.tree.map(lambda _: self.replicated, state)
+    return whole._replace(carry=jax.tree.map(lambda _: self.batch, state.carry))
+
+
+def make_shardings(batch_size: int) -> Shardings:
+  """A mesh over all devices with one axis, "data".
+
+  Raises:
+    InputError: the batch cannot be split evenly.
+  """
+  count = jax.device_count()
+  if batch_size % count:
+    raise InputError(
+      f"config.batch_size is {batch_size}, which {count} devices cannot share"
+      f" evenly; use a multiple of {count}"
+    )
+  mesh = jax.make_mesh((count,), ("data",), axis_types=(AxisType.Auto,))
+  return Shardings(
+    NamedSharding(mesh, PartitionSpec()),
+    NamedSharding(mesh, PartitionSpec("data")),
+  )
+
+
+def init_state(task: base.Task, config: Config) -> TrainState:
+  """The state before the first step: a pure function of the config."""
+  init_key, train_key = jax.random.split(jax.random.key(config.seed))
+  params = task.init(init_key)
+  return TrainState(
+    step=jnp.zeros((), jnp.int32),
+    params=params,
+    opt_state=optimizer.create(config.optimizer).init(params),
+    carry=task.initial_carry(params),
+    key=train_key,
+  )
+
+
+def make_train_step(
+  task: base.Task,
+  config: Config,
+  state: TrainState,
+  shardings: Shardings,
+):
+  """The jitted step `(state, batch) -> (state, metrics)`; donates the state.
+
+  Metrics are `{name: (sum, count)}`: the task's, the norm of the gradient
+  before clipping, whether it was clipped, and the learning rate.
+  """
+  transform = optimizer.create(config.optimizer)
+  schedule = optimizer.learning_rate(config.optimizer)
+  clip_norm = config.optimizer.clip_norm
+
+  def train_step(state: TrainState, batch):
+    key = jax.random.fold_in(state.key, state.step)
+
+    def loss_fn(params):
+      loss, metrics, carry = task.loss(params, batch, state.carry, key)
+      return loss, (metrics, carry)
+
+    gradient = jax.grad(loss_fn, has_aux=True)
+    grads, (metrics, carry) = gradient(state.params)
+    updates, opt_state = transform.update(grads, state.opt_state, state.params)
+    params = optax.apply_updates(state.params, updates)
+    norm = optax.tree.get(opt_state, optimizer.GRAD_NORM)
+    clipped = norm > clip_norm if clip_norm else jnp.zeros((), bool)
+    metrics = {
+      **metrics,
+      "grad_norm": (norm, 1),
+      "clipped_share": (clipped.astype(jnp.float32), 1),
+      "learning_rate": (schedule(state.step), 1),
+    }
+    new_state = TrainState(state.step + 1, params, opt_state, carry, state.key)
+    return new_state, metrics
+
+  out_shardings = (shardings.of_state(state), shardings.replicated)
+  return jax.jit(train_step, donate_argnums=0, out_shardings=out_shardings)

@@ -1,0 +1,29 @@
+"""A strict session: mistakes that JAX would forgive are errors here."""
+
+import os
+
+import pytest
+
+# Before JAX starts: two devices on one CPU, so that sharding is always real.
+os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
+
+import jax
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def float64():
+  """Double precision for the duration of a test."""
+  with jax.enable_x64(True):
+    yield
+
+
+@pytest.fixture(params=["graph", "tree"])
+def nnx_mode(request):
+  """Runs a test in both of Flax NNX's modes."""
+  from flax import nnx
+
+  flag = request.param == "graph"
+  with nnx.set_graph_mode(flag), nnx.set_graph_updates(flag):
+    yield request.param

@@ -1,0 +1,460 @@
+"""`unroll` against a Python loop over `cell.step`, one row at a time."""
+
+import importlib
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import seqjax
+from seqjax.cells import GRU, LSTM, Elman, Stack
+from seqjax.recurrence import Scan
+
+T, D, B = 5, 3, 4
+CELLS = {
+  "elman": Elman(4),
+  "lstm": LSTM(4),
+  "gru": GRU(4),
+  "gru_original": GRU(4, reset_after=False),
+  "stack": Stack((LSTM(4), GRU(3))),
+}
+METHODS = ["scan", Scan(unroll=2)]
+LENGTHS = {
+  "zero": [0, 0, 0, 0],
+  "one": [1, 1, 1, 1],
+  "ragged": [0, 5, 2, 3],
+  "full": [5, 5, 5, 5],
+}
+
+
+def make(cell, seed=0):
+  params = cell.init(jax.random.key(seed), D)
+  rng = np.random.default_rng(seed)
+  # Biases that are not zero: a bias that is lost would show.
+  params = jax.tree.map(
+    lambda p: p + jnp.asarray(rng.normal(0, 0.3, p.shape), p.dtype), params
+  )
+  inputs = jnp.asarray(rng.normal(size=(B, T, D)), jnp.float32)
+  carry = jax.tree.map(
+    lambda c: jnp.asarray(rng.normal(size=c.shape), c.dtype),
+    cell.initial_carry(params, (B,)),
+  )
+  return params, inputs, carry
+
+
+def reference(cell, params, inputs, lengths, resets, carry, reverse):
+  """The contract in words: one row, one step, plain Python."""
+  step = jax.jit(cell.step)
+  rows, last = [], []
+  for row in range(inputs.shape[0]):
+    c = jax.tree.map(lambda x, r=row: x[r], carry)
+    outputs = [jnp.zeros(cell.output_size)] * T
+    steps = range(int(lengths[row]))
+    for t in reversed(steps) if reverse else steps:
+      if resets[row, t]:
+        c = cell.initial_carry(params, ())
+      c, outputs[t] = step(params, c, inputs[row, t])
+    rows.append(jnp.stack(outputs))
+    last.append(c)
+  return jax.tree.map(lambda *xs: jnp.stack(xs), *last), jnp.stack(rows)
+
+
+def loop(cell, params, inputs, lengths, resets, carry, reverse):
+  """The same for all rows at once, unrolled: quick to differentiate."""
+  pick = lambda mask, a, b: jax.tree.map(
+    lambda x, y: jnp.where(mask[:, None], x, y), a, b
+  )
+  fresh = cell.initial_carry(params, (B,))
+  outputs = [None] * T
+  for t in reversed(range(T)) if reverse else range(T):
+    valid = t < lengths
+    carry = pick(resets[:, t] & valid, fresh, carry)
+    new_carry, output = cell.step(params, carry, inputs[:, t])
+    carry = pick(valid, new_carry, carry)
+    outputs[t] = jnp.where(valid[:, None], output, 0.0)
+  return carry, jnp.stack(outputs, axis=1)
+
+
+def random_resets(seed=3):
+  return np.random.default_rng(seed).random((B, T)) < 0.4
+
+
+def scalar(run):
+  """A loss in which every output and every carry entry has its own weight."""
+
+  def loss(*args):
+    new_carry, outputs = run(*args)
+    rng = np.random.default_rng(9)
+    return sum(
+      (leaf * rng.normal(size=leaf.shape)).sum()
+      for leaf in [*jax.tree.leaves(new_carry), outputs]
+    )
+
+  return loss
+
+
+@pytest.mark.parametrize("method", METHODS, ids=str)
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("name", CELLS)
+def test_conformance(name, reverse, method):
+  """Cells x methods x reverse x lengths x resets, in value and gradient."""
+  cell = CELLS[name]
+  args = make(cell)
+
+  def expected(params, inputs, carry, lengths, resets):
+    return loop(cell, params, inputs, lengths, resets, carry, reverse)
+
+  def actual(params, inputs, carry, lengths, resets):
+    return seqjax.unroll(
+      cell,
+      params,
+      inputs,
+      lengths=lengths,
+      resets=resets,
+      initial_carry=carry,
+      reverse=reverse,
+      method=method,
+    )
+
+  value_actual, value_expected = jax.jit(actual), jax.jit(expected)
+  grad_actual = jax.jit(jax.grad(scalar(actual), (0, 1, 2)))
+  grad_expected = jax.jit(jax.grad(scalar(expected), (0, 1, 2)))
+  for lengths in LENGTHS.values():
+    for resets in (np.zeros((B, T), bool), random_resets()):
+      steps = jnp.array(lengths), jnp.array(resets)
+      chex.assert_trees_all_close(
+        value_actual(*args, *steps),
+        value_expected(*args, *steps),
+        atol=2e-6,
+        rtol=1e-5,
+      )
+      chex.assert_trees_all_close(
+        grad_actual(*args, *steps),
+        grad_expected(*args, *steps),
+        atol=2e-5,
+        rtol=1e-5,
+      )
+  # What is left out is what is full and never reset.
+  plain = jnp.full(B, T), jnp.zeros((B, T), bool)
+  chex.assert_trees_all_close(
+    jax.jit(lambda *args: actual(*args, None, None))(*args),
+    value_expected(*args, *plain),
+    atol=2e-6,
+    rtol=1e-5,
+  )
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_streaming_is_the_whole_run(name):
+  cell = CELLS[name]
+  params, inputs, carry = make(cell)
+  whole_carry, whole = seqjax.unroll(cell, params, inputs, initial_carry=carry)
+  step = jax.jit(cell.step)
+  for t in range(T):
+    carry, output = step(params, carry, inputs[:, t])
+    np.testing.assert_allclose(output, whole[:, t], atol=1e-6)
+  chex.assert_trees_all_close(carry, whole_carry, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_windows_with_the_carry_handed_on_are_the_whole_run(name):
+  cell = CELLS[name]
+  params, inputs, _ = make(cell)
+  _, whole = seqjax.unroll(cell, params, inputs)
+  carry, first = seqjax.unroll(cell, params, inputs[:, :2])
+  _, second = seqjax.unroll(cell, params, inputs[:, 2:], initial_carry=carry)
+  joined = jnp.concatenate([first, second], axis=1)
+  np.testing.assert_allclose(joined, whole, atol=1e-6)
+
+
+def test_no_gradient_crosses_a_reset():
+  cell = LSTM(4)
+  params, inputs, carry = make(cell)
+  resets = np.zeros((B, T), bool)
+  resets[:, 3] = True
+
+  def late(inputs, carry):
+    _, outputs = seqjax.unroll(
+      cell, params, inputs, resets=resets, initial_carry=carry
+    )
+    return outputs[:, 3:].sum()
+
+  grad_inputs, grad_carry = jax.grad(late, (0, 1))(inputs, carry)
+  assert (grad_inputs[:, :3] == 0).all()
+  assert (grad_inputs[:, 3:] != 0).any()
+  assert all((leaf == 0).all() for leaf in jax.tree.leaves(grad_carry))
+
+
+def test_a_reset_starts_a_row_afresh():
+  """A packed row gives the same numbers as separate rows."""
+  cell = GRU(4)
+  params, inputs, _ = make(cell)
+  resets = np.zeros((1, 2 * T), bool)
+  resets[0, T] = True
+  packed = inputs[:2].reshape(1, 2 * T, D)
+  _, together = seqjax.unroll(cell, params, packed, resets=resets)
+  _, apart = seqjax.unroll(cell, params, inputs[:2])
+  np.testing.assert_allclose(
+    together.reshape(2, T, -1), apart, rtol=1e-5, atol=1e-6
+  )
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_padding_may_hold_anything(reverse):
+  """NaN past a row's end changes neither values nor gradients."""
+  cell = LSTM(4)
+  params, inputs, carry = make(cell)
+  lengths = jnp.array([0, 5, 2, 3])
+  valid = np.arange(T) < np.asarray(lengths)[:, None]
+  poisoned = jnp.where(valid[..., None], inputs, jnp.nan)
+
+  def run(params, inputs, carry):
+    return seqjax.unroll(
+      cell,
+      params,
+      inputs,
+      lengths=lengths,
+      initial_carry=carry,
+      reverse=reverse,
+    )
+
+  both = [
+    (run(params, x, carry), jax.grad(scalar(run), (0, 2))(params, x, carry))
+    for x in (inputs, poisoned)
+  ]
+  chex.assert_trees_all_equal(*both)
+  chex.assert_tree_all_finite(both)
+  outputs = both[1][0][1]
+  assert (np.asarray(outputs)[~valid] == 0).all()
+
+
+def test_length_zero_returns_the_initial_carry():
+  cell = GRU(4)
+  params, inputs, carry = make(cell)
+  new_carry, outputs = seqjax.unroll(
+    cell, params, inputs, lengths=jnp.zeros(B, int), initial_carry=carry
+  )
+  chex.assert_trees_all_equal(new_carry, carry)
+  assert not outputs.any()
+
+
+def test_time_major_is_a_transpose():
+  cell = CELLS["stack"]
+  params, inputs, carry = make(cell)
+  options = {"initial_carry": carry, "lengths": jnp.array([0, 5, 2, 3])}
+  resets = random_resets()
+  carry_a, a = seqjax.unroll(cell, params, inputs, resets=resets, **options)
+  carry_b, b = seqjax.unroll(
+    cell,
+    params,
+    inputs.swapaxes(0, 1),
+    resets=resets.T,
+    time_major=True,
+    **options,
+  )
+  np.testing.assert_array_equal(a, b.swapaxes(0, 1))
+  chex.assert_trees_all_equal(carry_a, carry_b)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_transformations(name):
+  """jit, vmap, jvp, grad of grad and scan over layers work on `unroll`."""
+  cell = CELLS[name]
+  params, inputs, _ = make(cell)
+  run = lambda params, x: seqjax.unroll(cell, params, x)[1]
+  whole = jax.jit(run)(params, inputs)
+  by_row = jax.vmap(run, (None, 0))(params, inputs)
+  np.testing.assert_allclose(by_row, whole, atol=1e-6)
+  _, tangent = jax.jvp(
+    lambda x: run(params, x), (inputs,), (jnp.ones_like(inputs),)
+  )
+  assert jnp.isfinite(tangent).all()
+  hessian_row = jax.grad(
+    lambda x: (jax.grad(lambda y: (run(params, y) ** 2).sum())(x) ** 2).sum()
+  )(inputs)
+  assert jnp.isfinite(hessian_row).all()
+
+
+def test_scan_over_equal_layers():
+  cell = LSTM(D)
+  layers = [cell.init(jax.random.key(i), D) for i in range(3)]
+  stacked = jax.tree.map(lambda *xs: jnp.stack(xs), *layers)
+  _, inputs, _ = make(cell)
+  body = lambda x, params: (seqjax.unroll(cell, params, x)[1], None)
+  scanned, _ = jax.lax.scan(body, inputs, stacked)
+  _, expected = seqjax.unroll(Stack((cell,) * 3), tuple(layers), inputs)
+  np.testing.assert_allclose(scanned, expected, atol=1e-6)
+
+
+@pytest.mark.usefixtures("float64")
+@pytest.mark.parametrize("name", CELLS)
+def test_gradient_is_the_finite_difference(name):
+  cell = CELLS[name]
+  params, inputs, _ = make(cell)
+  params = jax.tree.map(lambda p: p.astype(jnp.float64), params)
+  inputs = inputs.astype(jnp.float64)
+  loss = lambda p, x: (seqjax.unroll(cell, p, x)[1] ** 2).sum()
+  rng = np.random.default_rng(4)
+  direction = jax.tree.map(
+    lambda p: jnp.asarray(rng.normal(size=p.shape)), (params, inputs)
+  )
+  shifted = lambda eps: loss(
+    *jax.tree.map(lambda p, d: p + eps * d, (params, inputs), direction)
+  )
+  # Fourth order: the error is far below the tolerance.
+  h = 1e-4
+  numeric = (
+    8 * (shifted(h) - shifted(-h)) - (shifted(2 * h) - shifted(-2 * h))
+  ) / (12 * h)
+  grads = jax.grad(loss, (0, 1))(params, inputs)
+  exact = sum(
+    (g * d).sum()
+    for g, d in zip(
+      jax.tree.leaves(grads), jax.tree.leaves(direction), strict=True
+    )
+  )
+  np.testing.assert_allclose(exact, numeric, rtol=1e-8)
+
+
+def test_bfloat16_carry_keeps_its_dtype():
+  cell = LSTM(4)
+  params, inputs, carry = make(cell)
+  carry = jax.tree.map(lambda c: c.astype(jnp.bfloat16), carry)
+  new_carry, _ = seqjax.unroll(cell, params, inputs, initial_carry=carry)
+  chex.assert_type(list(new_carry), jnp.bfloat16)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+  lengths=st.lists(st.integers(0, T), min_size=B, max_size=B),
+  flags=st.lists(st.booleans(), min_size=B * T, max_size=B * T),
+  reverse=st.booleans(),
+  name=st.sampled_from(["lstm", "stack"]),
+)
+def test_any_lengths_and_resets(lengths, flags, reverse, name):
+  cell = CELLS[name]
+  params, inputs, carry = make(cell)
+  resets = np.array(flags).reshape(B, T)
+  actual = seqjax.unroll(
+    cell,
+    params,
+    inputs,
+    lengths=jnp.array(lengths),
+    resets=resets,
+    initial_carry=carry,
+    reverse=reverse,
+  )
+  expected = reference(cell, params, inputs, lengths, resets, carry, reverse)
+  chex.assert_trees_all_close(actual, expected, atol=2e-6, rtol=1e-5)
+
+
+class _Noisy(Elman):
+  """Adds its noise to the state: makes the keys of the steps visible."""
+
+  def step(self, params, carry, inputs, *, key=None):
+    carry, output = super().step(params, carry, inputs)
+    if key is not None:
+      output = output + jax.random.normal(key, output.shape)
+    return carry, output
+
+
+def test_noise_is_a_function_of_the_position():
+  cell = Stack((_Noisy(4), _Noisy(4)))
+  params, inputs, _ = make(cell)
+  key = jax.random.key(7)
+  run = lambda x, **kw: seqjax.unroll(cell, params, x, key=key, **kw)[1]
+  carry, outputs = cell.initial_carry(params, (B,)), []
+  for t in range(T):
+    carry, output = cell.step(
+      params, carry, inputs[:, t], key=jax.random.fold_in(key, t)
+    )
+    outputs.append(output)
+  expected = jnp.stack(outputs, axis=1)
+  np.testing.assert_allclose(run(inputs), expected, atol=1e-6)
+  np.testing.assert_allclose(
+    run(inputs, method=Scan(unroll=2)), expected, atol=1e-6
+  )
+  # A longer sequence repeats the noise of a shorter one.
+  np.testing.assert_allclose(run(inputs[:, :3]), expected[:, :3], atol=1e-6)
+  assert not np.allclose(run(inputs), seqjax.unroll(cell, params, inputs)[1])
+
+
+def test_a_second_call_does_not_compile():
+  cell = LSTM(4)
+  params, inputs, _ = make(cell)
+  seqjax.unroll(cell, params, inputs)
+  compiled = importlib.import_module("seqjax.recurrence.unroll")._unroll
+  before = compiled._cache_size()
+  seqjax.unroll(LSTM(4), params, inputs + 1)
+  assert compiled._cache_size() == before
+
+
+BAD = {
+  "rank": ({"inputs": jnp.ones(3)}, r"inputs has shape \(3,\), expected"),
+  "features": (
+    {"inputs": jnp.ones((B, T, 7))},
+    "inputs has 7 features, expected 3",
+  ),
+  "integers": (
+    {"inputs": jnp.ones((B, T, D), int)},
+    "inputs has dtype int32, expected a floating dtype",
+  ),
+  "float lengths": ({"lengths": jnp.ones(B)}, "lengths has dtype float32"),
+  "long lengths": (
+    {"lengths": jnp.array([1, 2, 3, 6])},
+    "lengths spans 1 to 6, expected values from 0 to 5",
+  ),
+  "negative lengths": ({"lengths": jnp.array([1, 2, 3, -1])}, "spans -1 to 3"),
+  "shape of lengths": (
+    {"lengths": jnp.array([1, 2])},
+    r"lengths has shape \(2,\), expected the batch shape \(4,\)",
+  ),
+  "shape of resets": (
+    {"resets": jnp.zeros((T, B), bool)},
+    r"resets has shape \(5, 4\), expected \(4, 5\)",
+  ),
+  "dtype of resets": (
+    {"resets": jnp.zeros((B, T), int)},
+    "resets has dtype int32, expected bool",
+  ),
+  "carry structure": (
+    {"initial_carry": jnp.zeros((B, 4))},
+    "initial_carry is .* for LSTM",
+  ),
+  "carry shape": (
+    {
+      "initial_carry": LSTM(5).initial_carry(
+        LSTM(5).init(jax.random.key(0), D), (B,)
+      )
+    },
+    r"initial_carry\.h has shape \(4, 5\), expected \(4, 4\)",
+  ),
+  "params of another size": (
+    {"params": LSTM(5).init(jax.random.key(0), D)},
+    r"params\.recurrent_kernel has shape|params\.input_kernel has shape",
+  ),
+  "params of another cell": (
+    {"params": GRU(4).init(jax.random.key(0), D)},
+    "params is GRUParams.* for LSTM",
+  ),
+  "no params": ({"params": {}}, "params do not belong to LSTM"),
+  "method": ({"method": "sacn"}, "method is 'sacn', expected one of 'auto'"),
+  "method object": ({"method": 3}, "method is 3, expected a name"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_arguments(case):
+  cell = LSTM(4)
+  params, inputs, _ = make(cell)
+  changes, message = BAD[case]
+  arguments = {"params": params, "inputs": inputs, **changes}
+  with pytest.raises(ValueError, match=message) as error:
+    seqjax.unroll(
+      cell, arguments.pop("params"), arguments.pop("inputs"), **arguments
+    )
+  assert "\n" not in str(error.value)
