@@ -49,7 +49,7 @@ def get_config(variant="pydoc"):
   config.optimizer.learning_rate = 4e-3
   config.optimizer.warmup_steps = 50
   config.optimizer.decay = "cosine"  # constant, linear, cosine
-  config.optimizer.decay_steps = config.get_ref("steps")
+  config.optimizer.decay_steps = config.get_oneway_ref("steps")
   config.optimizer.final_fraction = 0.01
   config.optimizer.b1 = 0.9  # adamw
   config.optimizer.b2 = 0.99  # adamw
@@ -76,12 +76,15 @@ def get_config(variant="pydoc"):
   elif variant == "tinyshakespeare":
     config.data.validation = 0.1
     config.data.test = 0.0
-    config.steps = 1_900
+    config.steps = 3_200
+    config.batch_size = 32
     config.model.hidden_size = 512
     config.model.num_layers = 2
     config.model.embed_size = 128
-    config.model.dropout = 0.3
-    config.optimizer.learning_rate = 3e-3
+    config.model.dropout = 0.4
+    config.optimizer.learning_rate = 2e-3
     config.optimizer.warmup_steps = 100
     config.log_every = 50
+    config.eval_every = 400
+    config.checkpoint_every = 400
   return config

@@ -5,14 +5,17 @@ python -m seqjax.launch --mode=evaluate --workdir=runs/a
 python -m seqjax.launch --mode=generate --workdir=runs/a --prompt="The "
 """
 
+import difflib
 import inspect
 import json
 import pathlib
+import signal
 import sys
 
 import jax
 from absl import flags
-from ml_collections import config_flags
+from ml_collections import ConfigDict, config_flags
+from ml_collections.config_flags.config_flags import ConfigFileFlagParser
 
 from seqjax.errors import InputError
 from seqjax.tasks import base
@@ -54,6 +57,9 @@ _MODE_OPTIONS = (
 
 def main(argv: list[str]) -> int:
   """Runs the command line; returns the exit code."""
+  if {"--help", "-help", "-h", "--helpfull"} & set(argv[1:]):
+    print(f"{__doc__}\n{FLAGS.module_help(sys.modules[__name__])}")
+    return 0
   try:
     _parse(argv)
     jax.config.update("jax_num_cpu_devices", FLAGS.num_cpu_devices)
@@ -75,6 +81,9 @@ def main(argv: list[str]) -> int:
   except loop.TrainingDiverged as error:
     print(f"error: {error}", file=sys.stderr)
     return 1
+  except KeyboardInterrupt:
+    print("interrupted; nothing new was saved", file=sys.stderr)
+    return 128 + signal.SIGINT
 
 
 def _run_mode(directory: pathlib.Path) -> int:
@@ -118,19 +127,52 @@ def _parse(argv: list[str]) -> None:
   """Parses the flags; every mistake is an InputError of one line."""
   try:
     rest = FLAGS(argv)
-  except AttributeError as error:
-    raise InputError(_unknown_field(argv, error)) from error
-  except (flags.Error, ValueError, TypeError, KeyError, OSError) as error:
+  except (AttributeError, KeyError) as error:
+    raise InputError(_unknown_field(argv)) from error
+  except (flags.Error, ValueError, TypeError) as error:
     lines = [line for line in str(error).splitlines() if line.strip()]
     raise InputError(lines[-1].strip() if lines else repr(error)) from error
+  except OSError as error:
+    raise InputError(_no_config_file(argv)) from error
   if len(rest) > 1:
     raise InputError(f"{rest[1]!r} is no flag; flags begin with --")
+  if FLAGS.config is not None and not isinstance(FLAGS.config, ConfigDict):
+    raise InputError(_no_config_file(argv))
 
 
-def _unknown_field(argv: list[str], error: Exception) -> str:
-  """Names the nearest real fields for `--config.FIELD` that does not exist."""
-  del argv
-  return str(error)
+def _no_config_file(argv: list[str]) -> str:
+  return (
+    f"--config={_config_path(argv)} cannot be read; name an experiment file,"
+    " e.g. --config=experiments/char_lm.py"
+  )
+
+
+def _unknown_field(argv: list[str]) -> str:
+  """Names the nearest real field for a `--config.FIELD` that does not exist."""
+  parser = ConfigFileFlagParser("config")
+  config = json.loads(parser.parse(_config_path(argv)).to_json())
+  known = list(workdir.flatten(config))
+  for argument in argv[1:]:
+    name, _, _ = argument.lstrip("-").partition("=")
+    field = name.removeprefix("no").removeprefix("config.")
+    if name.removeprefix("no").startswith("config.") and field not in known:
+      close = difflib.get_close_matches(field, known, n=3, cutoff=0.5)
+      remedy = (
+        "did you mean " + " or ".join(f"--config.{name}" for name in close)
+        if close
+        else "the fields are " + ", ".join(known)
+      )
+      return f"--config.{field} is no field of this config; {remedy}"
+  return f"a --config field does not exist; the fields are {', '.join(known)}"
+
+
+def _config_path(argv: list[str]) -> str:
+  """The value of --config as it was typed."""
+  for index, argument in enumerate(argv):
+    name, equals, value = argument.lstrip("-").partition("=")
+    if name == "config":
+      return value if equals else (argv + [""])[index + 1]
+  return ""
 
 
 if __name__ == "__main__":

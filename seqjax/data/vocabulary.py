@@ -22,7 +22,6 @@ class CharVocabulary:
   def __init__(self, symbols: Iterable[str]):
     self.symbols = sorted(set(symbols) - {REPLACEMENT})
     self._codes = np.array([ord(s) for s in self.symbols], np.uint32)
-    self._decode = np.array([REPLACEMENT, *self.symbols])
 
   def __len__(self) -> int:
     return len(self.symbols) + 1
@@ -37,7 +36,8 @@ class CharVocabulary:
 
   def decode(self, ids: np.ndarray) -> str:
     """The text of ids `[time]`."""
-    return "".join(self._decode[np.asarray(ids)])
+    codes = np.concatenate([[ord(REPLACEMENT)], self._codes])[np.asarray(ids)]
+    return codes.astype("<u4").tobytes().decode("utf-32-le")
 
   def unknown_in(self, text: str) -> str:
     """The characters of `text` that are not in the vocabulary, sorted."""

@@ -22,12 +22,12 @@ Metrics = dict[str, tuple[jax.Array, jax.Array]]
 
 
 class Task(Protocol):
-  """An application, built from a config and a run directory.
+  """An application, built from a config.
 
-  `create(config, workdir)` in the task's module builds it. It may write what
-  the run needs later, a vocabulary say, into `workdir`, and must work from
-  these files alone where only evaluation or generation is asked for, as far as
-  these do not need data.
+  `create(config, saved)` in the task's module builds it, and finds mistakes in
+  the config. `saved` is None for a new run; later it is the run directory, from
+  which the task reads what its `save` left there, a vocabulary say. Modes such
+  as generation work from these files alone, without the data.
 
   Attributes:
     unit: what an item is called in the plural, such as "chars".
@@ -39,6 +39,10 @@ class Task(Protocol):
   unit: str
   items_per_step: int
   modes: dict[str, Callable[..., str]]
+
+  def save(self, directory: pathlib.Path) -> None:
+    """Writes what later runs need beside the parameters; data is loaded."""
+    ...
 
   def init(self, key: jax.Array) -> Any:
     """Draws the parameters: nested dicts of arrays."""
@@ -94,8 +98,8 @@ def names() -> list[str]:
   )
 
 
-def create(config: Config, workdir: pathlib.Path) -> Task:
-  """Builds the task that `config.task` names.
+def create(config: Config, saved: pathlib.Path | None) -> Task:
+  """Builds the task that `config.task` names; see `Task` for `saved`.
 
   Raises:
     InputError: no such task, or the config does not suit it.
@@ -105,4 +109,4 @@ def create(config: Config, workdir: pathlib.Path) -> Task:
       f"config.task is {config.task!r}, expected one of {', '.join(names())}"
     )
   module = importlib.import_module(f"seqjax.tasks.{config.task}")
-  return module.create(config, workdir)
+  return module.create(config, saved)

@@ -25,8 +25,8 @@ VOCABULARY_FILE = "vocabulary.json"
 CORPUS_FILE = "corpus.json"
 
 
-def create(config: Config, workdir: pathlib.Path) -> "CharLM":
-  return CharLM(config, workdir)
+def create(config: Config, saved: pathlib.Path | None) -> "CharLM":
+  return CharLM(config, saved)
 
 
 class CharLM:
@@ -39,7 +39,7 @@ class CharLM:
 
   unit = "chars"
 
-  def __init__(self, config: Config, workdir: pathlib.Path):
+  def __init__(self, config: Config, saved: pathlib.Path | None):
     for field in ("batch_size", "window", "eval_batch_size", "eval_window"):
       if config[field] < 1:
         raise InputError(f"config.{field} is {config[field]}, expected >= 1")
@@ -54,7 +54,7 @@ class CharLM:
         " [0, 1)"
       )
     self._config = config
-    self._workdir = workdir
+    self._saved = saved
     self.items_per_step = config.batch_size * config.window
     self.modes = {"generate": self.generate}
     self._cells = cells.create(config.model)
@@ -63,34 +63,39 @@ class CharLM:
   # for the one, bad input is found before the other is built.
 
   @functools.cached_property
-  def _corpus(self) -> tuple[str, str, str]:
-    """(train, validation, test) text; the same at every start of a run."""
-    data = self._config.data
-    corpus = text.load(data.name, data.path)
-    record = self._workdir / CORPUS_FILE
-    if record.exists():
-      before = json.loads(record.read_text("utf-8"))
-      if before["sha256"] != corpus.sha256:
+  def _corpus(self) -> text.Corpus:
+    corpus = text.load(self._config.data.name, self._config.data.path)
+    if self._saved:
+      begun = json.loads((self._saved / CORPUS_FILE).read_text("utf-8"))
+      if begun["sha256"] != corpus.sha256:
         raise InputError(
-          f"{corpus.name}: the text has changed since {self._workdir} was"
-          f" begun (SHA-256 {before['sha256'][:12]}... then,"
-          f" {corpus.sha256[:12]}... now); use a new --workdir"
+          f"{corpus.name}: the text has changed since {self._saved} was begun"
+          f" (SHA-256 {begun['sha256'][:12]}... then, {corpus.sha256[:12]}..."
+          " now); use a new --workdir"
         )
-    else:
-      content = {
-        "name": corpus.name,
-        "sha256": corpus.sha256,
-        "chars": len(corpus.text),
-      }
-      record.write_text(json.dumps(content, indent=2) + "\n", "utf-8")
-    return batching.split(corpus.text, data.validation, data.test)
+    return corpus
+
+  @functools.cached_property
+  def _parts(self) -> dict[str, str]:
+    data = self._config.data
+    parts = batching.split(self._corpus.text, data.validation, data.test)
+    return dict(zip(("train", "validation", "test"), parts, strict=True))
 
   @functools.cached_property
   def vocabulary(self) -> CharVocabulary:
-    path = self._workdir / VOCABULARY_FILE
-    if not path.exists():
-      CharVocabulary(self._corpus[0]).save(path)
-    return CharVocabulary.load(path)
+    if self._saved:
+      return CharVocabulary.load(self._saved / VOCABULARY_FILE)
+    return CharVocabulary(self._parts["train"])
+
+  def save(self, directory: pathlib.Path) -> None:
+    self.vocabulary.save(directory / VOCABULARY_FILE)
+    content = {
+      "name": self._corpus.name,
+      "sha256": self._corpus.sha256,
+      "chars": {name: len(part) for name, part in self._parts.items()},
+    }
+    record = json.dumps(content, indent=2) + "\n"
+    (directory / CORPUS_FILE).write_text(record, "utf-8")
 
   @functools.cached_property
   def _functional(self):
@@ -116,7 +121,7 @@ class CharLM:
 
   def train_batches(self):
     config = self._config
-    tokens = self.vocabulary.encode(self._corpus[0])
+    tokens = self.vocabulary.encode(self._parts["train"])
     return batching.StreamWindows(
       tokens, config.batch_size, config.window, config.seed
     ).iterator()
@@ -126,9 +131,8 @@ class CharLM:
     return total / count, {"loss": (total, count)}, carry
 
   def evaluation_batches(self, split: str) -> Iterable[batching.Batch]:
-    part = self._corpus[("train", "validation", "test").index(split)]
     return batching.evaluation_windows(
-      self.vocabulary.encode(part),
+      self.vocabulary.encode(self._parts[split]),
       self._config.eval_batch_size,
       self._config.eval_window,
     )

@@ -44,8 +44,10 @@ def train(config: Config, directory: pathlib.Path) -> int:
   shardings = state_lib.make_shardings(config.batch_size)
   with contextlib.ExitStack() as stack:
     stack.enter_context(workdir.locked(directory))
-    workdir.claim(directory, config)
-    task = base.create(config, directory)
+    begun = workdir.begun(directory)
+    if begun:
+      workdir.check_config(directory, config)
+    task = base.create(config, directory if begun else None)
     batches = task.train_batches()
 
     # Where to begin: the newest whole checkpoint, or step 0.
@@ -64,6 +66,9 @@ def train(config: Config, directory: pathlib.Path) -> int:
       batches.set_state(extra["data"])
       seconds_before = extra["seconds"]
     start = int(state.step)
+    if not begun:
+      task.save(directory)
+    workdir.save_config(directory, config)
 
     train_step = state_lib.make_train_step(task, config, state, shardings)
     eval_step = jax.jit(task.evaluate)

@@ -49,27 +49,31 @@ def locked(workdir: pathlib.Path) -> Iterator[None]:
     yield
 
 
-def claim(workdir: pathlib.Path, config: Config) -> None:
-  """Writes `config.json`, or checks that the one there says the same.
+def begun(workdir: pathlib.Path) -> bool:
+  """Whether a run lives here: `config.json` is the last file of its start."""
+  return (workdir / CONFIG_FILE).exists()
 
-  Raises:
-    InputError: the directory was made by another config; names the fields.
-  """
-  path = workdir / CONFIG_FILE
+
+def check_config(workdir: pathlib.Path, config: Config) -> None:
+  """Raises InputError if another config made `workdir`; names the fields."""
   ours = flatten(json.loads(config.to_json()))
-  if path.exists():
-    theirs = flatten(_read(path))
-    differences = [
-      f"{name} was {theirs.get(name)!r} and is {ours.get(name)!r}"
-      for name in sorted(ours.keys() | theirs.keys())
-      if ours.get(name) != theirs.get(name) and name not in _MAY_CHANGE
-    ]
-    if differences:
-      raise InputError(
-        f"--workdir={workdir} was made by another config:"
-        f" {'; '.join(differences)}; use a new --workdir or the old values"
-      )
-  write_atomically(path, config.to_json(indent=2, sort_keys=True) + "\n")
+  theirs = flatten(_read(workdir / CONFIG_FILE))
+  differences = [
+    f"{name} was {theirs.get(name)!r} and is {ours.get(name)!r}"
+    for name in sorted(ours.keys() | theirs.keys())
+    if ours.get(name) != theirs.get(name) and name not in _MAY_CHANGE
+  ]
+  if differences:
+    raise InputError(
+      f"--workdir={workdir} was made by another config:"
+      f" {'; '.join(differences)}; use a new --workdir or the old values"
+    )
+
+
+def save_config(workdir: pathlib.Path, config: Config) -> None:
+  """Writes `config.json`."""
+  content = config.to_json(indent=2, sort_keys=True) + "\n"
+  write_atomically(workdir / CONFIG_FILE, content)
 
 
 def load_config(workdir: pathlib.Path) -> Config:
@@ -78,13 +82,12 @@ def load_config(workdir: pathlib.Path) -> Config:
   Raises:
     InputError: there is none.
   """
-  path = workdir / CONFIG_FILE
-  if not path.exists():
+  if not begun(workdir):
     raise InputError(
       f"--workdir={workdir} holds no {CONFIG_FILE}; train with this --workdir"
       " first"
     )
-  return ml_collections.ConfigDict(_read(path)).lock()
+  return ml_collections.ConfigDict(_read(workdir / CONFIG_FILE)).lock()
 
 
 def write_atomically(path: pathlib.Path, content: str) -> None:

@@ -1,0 +1,116 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seqjax.decode import sampling
+
+LOGITS = jnp.log(jnp.array([[0.5, 0.25, 0.15, 0.07, 0.03]]))
+
+
+def kept(**options):
+  return list(
+    np.flatnonzero(sampling.filter_logits(LOGITS, **options)[0] > -1e9)
+  )
+
+
+@pytest.mark.parametrize(
+  ("options", "expected"),
+  [
+    ({}, [0, 1, 2, 3, 4]),
+    ({"top_k": 2}, [0, 1]),
+    ({"top_k": 9}, [0, 1, 2, 3, 4]),
+    ({"top_p": 0.5}, [0]),
+    ({"top_p": 0.51}, [0, 1]),
+    ({"top_p": 0.9}, [0, 1, 2]),
+    ({"top_p": 1e-9}, [0]),
+    # Among the two best, 0.5 / 0.75 is less than 0.7: both stay.
+    ({"top_k": 2, "top_p": 0.7}, [0, 1]),
+    ({"top_k": 2, "top_p": 0.6}, [0]),
+  ],
+)
+def test_filter(options, expected):
+  assert kept(**options) == expected
+
+
+def test_filter_is_by_row():
+  logits = jnp.concatenate([LOGITS, LOGITS[:, ::-1]])
+  filtered = np.asarray(sampling.filter_logits(logits, top_p=0.6))
+  np.testing.assert_array_equal(filtered[0], filtered[1, ::-1])
+  assert np.isfinite(filtered).sum() == 4
+
+
+def counter(carry, tokens):
+  """A model that has each token followed by the next number."""
+  logits = jnp.where(jax.nn.one_hot((tokens + 1) % 5, 5, dtype=bool), 10.0, 0.0)
+  return carry + 1, logits
+
+
+def test_greedy_follows_the_model():
+  start = jnp.where(jax.nn.one_hot(jnp.array([0, 3]), 5, dtype=bool), 9.0, 0.0)
+  tokens = jax.jit(
+    lambda: sampling.sample(
+      counter,
+      jnp.zeros(()),
+      start,
+      jax.random.key(0),
+      num_tokens=6,
+      temperature=0,
+    )
+  )()
+  expected = [[0, 1, 2, 3, 4, 0], [3, 4, 0, 1, 2, 3]]
+  np.testing.assert_array_equal(tokens, expected)
+  assert tokens.dtype == jnp.int32
+
+
+def test_draws_follow_the_probabilities():
+  """No memory: every draw comes from LOGITS, sharpened by temperature."""
+  step = lambda carry, tokens: (carry, jnp.tile(LOGITS, (tokens.shape[0], 1)))
+  tokens = sampling.sample(
+    step,
+    (),
+    jnp.tile(LOGITS, (200, 1)),
+    jax.random.key(1),
+    num_tokens=100,
+    temperature=0.5,
+  )
+  expected = jax.nn.softmax(LOGITS[0] / 0.5)
+  counts = np.bincount(np.asarray(tokens).ravel(), minlength=5) / tokens.size
+  # Five standard deviations of a share over 20,000 draws.
+  np.testing.assert_allclose(counts, expected, atol=5 * 0.5 / np.sqrt(20_000))
+
+
+def test_seed_decides_and_longer_begins_with_shorter():
+  draw = lambda seed, n: sampling.sample(
+    counter,
+    jnp.zeros(()),
+    LOGITS,
+    jax.random.key(seed),
+    num_tokens=n,
+    temperature=3.0,
+  )
+  np.testing.assert_array_equal(draw(0, 30), draw(0, 30))
+  np.testing.assert_array_equal(draw(0, 30)[:, :10], draw(0, 10))
+  assert not np.array_equal(draw(0, 30), draw(1, 30))
+
+
+@pytest.mark.parametrize(
+  ("options", "message"),
+  [
+    ({"num_tokens": 0}, "num_tokens is 0"),
+    ({"temperature": -1.0}, "temperature is -1.0"),
+    ({"temperature": float("nan")}, "temperature is nan"),
+    ({"top_k": -1}, "top_k is -1"),
+    ({"top_p": 0.0}, "top_p is 0.0"),
+    ({"top_p": 1.5}, "top_p is 1.5"),
+  ],
+)
+def test_bad_options(options, message):
+  options = {
+    "num_tokens": 1,
+    "temperature": 1.0,
+    "top_k": 0,
+    "top_p": 1.0,
+  } | options
+  with pytest.raises(ValueError, match=message):
+    sampling.check_options(**options)

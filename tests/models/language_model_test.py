@@ -1,0 +1,75 @@
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from seqjax import nn
+from seqjax.cells import GRU, LSTM
+from seqjax.models.language_model import LanguageModel
+
+V = 7
+TOKENS = jax.random.randint(jax.random.key(3), (2, 6), 0, V)
+
+
+def make(**options):
+  options = {
+    "embed_size": 3,
+    "dropout": 0.0,
+    "compute_dtype": "float32",
+    "key": jax.random.key(0),
+  } | options
+  model = LanguageModel(V, [LSTM(5), GRU(4)], **options)
+  return nn.functionalize(model)
+
+
+@pytest.mark.usefixtures("nnx_mode")
+@pytest.mark.parametrize("embed_size", [0, 3])
+def test_streaming_is_the_whole_run(embed_size):
+  params, apply = make(embed_size=embed_size)
+  assert ("embed" in params) == bool(embed_size)
+  whole_carry, whole = apply(params, TOKENS)
+  chex.assert_shape(whole, (2, 6, V))
+  carry = apply(params, 2, method="initial_carry")
+  for t in range(TOKENS.shape[1]):
+    carry, logits = apply(params, carry, TOKENS[:, t], method="step")
+    np.testing.assert_allclose(logits, whole[:, t], atol=1e-6)
+  chex.assert_trees_all_close(carry, whole_carry, atol=1e-6)
+
+
+@pytest.mark.usefixtures("nnx_mode")
+@pytest.mark.parametrize("changed", range(6))
+def test_the_future_has_no_influence(changed):
+  params, apply = make()
+  _, before = apply(params, TOKENS)
+  other = TOKENS.at[:, changed].set((TOKENS[:, changed] + 1) % V)
+  _, after = apply(params, other)
+  np.testing.assert_array_equal(before[:, :changed], after[:, :changed])
+  assert (jnp.abs(before - after)[:, changed:].max(axis=-1) > 0).all()
+
+
+def test_one_hot_is_an_embedding_by_the_identity():
+  params, apply = make(embed_size=0)
+  params_embed, apply_embed = make(embed_size=V)
+  params_embed = {**params, "embed": {"embedding": jnp.eye(V)}}
+  chex.assert_trees_all_close(
+    apply(params, TOKENS), apply_embed(params_embed, TOKENS), atol=1e-6
+  )
+
+
+def test_bfloat16_products_give_float32_logits_close_by():
+  params, apply = make()
+  _, apply_half = make(compute_dtype="bfloat16")
+  exact, half = apply(params, TOKENS)[1], apply_half(params, TOKENS)[1]
+  assert half.dtype == jnp.float32
+  np.testing.assert_allclose(half, exact, atol=0.02)
+  assert not np.array_equal(half, exact)
+
+
+@pytest.mark.usefixtures("nnx_mode")
+def test_dropout_acts_only_with_a_key():
+  params, apply = make(dropout=0.5)
+  _, plain = make()
+  chex.assert_trees_all_equal(apply(params, TOKENS), plain(params, TOKENS))
+  noisy = apply(params, TOKENS, key=jax.random.key(1))[1]
+  assert not np.allclose(noisy, plain(params, TOKENS)[1])

@@ -1,0 +1,114 @@
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import nnx
+
+import seqjax
+from seqjax import nn
+from seqjax.cells import GRU, LSTM, Stack
+from seqjax.nn import recurrent
+
+X = jax.random.normal(jax.random.key(5), (2, 6, 3))
+
+
+@pytest.mark.usefixtures("nnx_mode")
+def test_rnn_is_unroll():
+  cell, key = LSTM(4), jax.random.key(0)
+  params, apply = nn.functionalize(nn.RNN(cell, 3, key=key))
+  assert isinstance(params["params"], type(cell.init(key, 3)))
+  chex.assert_trees_all_equal(
+    apply(params, X), seqjax.unroll(cell, cell.init(key, 3), X)
+  )
+
+
+@pytest.mark.usefixtures("nnx_mode")
+def test_stacked_rnn_is_a_stack():
+  cells = [LSTM(4), GRU(5)]
+  params, apply = nn.functionalize(
+    nn.StackedRNN(cells, 3, key=jax.random.key(0))
+  )
+  layers = tuple(params["layers"][i]["params"] for i in params["layers"])
+  expected = seqjax.unroll(Stack(tuple(cells)), layers, X)
+  chex.assert_trees_all_close(apply(params, X), expected, atol=1e-6)
+
+
+@pytest.mark.usefixtures("nnx_mode")
+def test_streaming_is_the_whole_run():
+  params, apply = nn.functionalize(
+    nn.StackedRNN([LSTM(4), GRU(5)], 3, dropout=0.5, key=jax.random.key(0))
+  )
+  whole_carry, whole = apply(params, X)
+  carry = apply(params, (2,), method="initial_carry")
+  for t in range(X.shape[1]):
+    carry, output = apply(params, carry, X[:, t], method="step")
+    np.testing.assert_allclose(output, whole[:, t], atol=1e-6)
+  chex.assert_trees_all_close(carry, whole_carry, atol=1e-6)
+
+
+@pytest.mark.usefixtures("nnx_mode")
+def test_jax_transformations_of_apply():
+  params, apply = nn.functionalize(
+    nn.StackedRNN([LSTM(4)] * 2, 3, dropout=0.5, key=jax.random.key(0))
+  )
+  loss = lambda params, x, key: (apply(params, x, key=key)[1] ** 2).mean()
+  key = jax.random.key(1)
+  grads = jax.jit(jax.grad(loss))(params, X, key)
+  chex.assert_trees_all_equal_shapes(grads, params)
+  chex.assert_tree_all_finite(grads)
+  by_row = jax.vmap(loss, (None, 0, 0))(
+    params, X[:, None], jax.random.split(key)
+  )
+  assert by_row.shape == (2,)
+  repeated, _ = jax.lax.scan(
+    lambda c, k: (c, loss(params, X, k)), None, jax.random.split(key, 3)
+  )
+  del repeated
+
+
+def test_dropout_uses_its_key():
+  params, apply = nn.functionalize(
+    nn.StackedRNN([LSTM(4)] * 2, 3, dropout=0.5, key=jax.random.key(0))
+  )
+  run = lambda key: apply(params, X, key=key)[1]
+  one, other = jax.random.split(jax.random.key(1))
+  np.testing.assert_array_equal(run(one), run(one))
+  assert not np.allclose(run(one), run(other))
+  assert not np.allclose(run(one), run(None))
+  np.testing.assert_array_equal(run(None), run(None))
+
+
+def test_dropout_keeps_the_mean_and_the_share():
+  x = jnp.ones(100_000)
+  y = recurrent.dropout(x, 0.3, jax.random.key(0))
+  assert set(np.unique(y)) == {0.0, np.float32(1 / 0.7)}
+  assert abs((y == 0).mean() - 0.3) < 5 * np.sqrt(0.21 / x.size)
+  assert recurrent.dropout(x, 0.3, None) is x
+  assert recurrent.dropout(x, 0.0, jax.random.key(0)) is x
+
+
+@pytest.mark.usefixtures("nnx_mode")
+def test_functionalize_refuses_hidden_state():
+  class Hidden(nnx.Module):
+    def __init__(self):
+      self.count = nnx.Variable(jnp.zeros(()))
+
+  with pytest.raises(ValueError, match="count.*expected nnx.Param only"):
+    nn.functionalize(Hidden())
+
+
+def test_functionalize_does_not_recompile_for_a_twin():
+  make = lambda seed: nn.functionalize(
+    nn.RNN(LSTM(4), 3, key=jax.random.key(seed))
+  )
+  (a, apply), (b, _) = make(0), make(1)
+  compiled = jax.jit(apply)
+  compiled(a, X)
+  compiled(b, X)
+  assert compiled._cache_size() == 1
+
+
+def test_count_params():
+  params, _ = nn.functionalize(nn.RNN(LSTM(4), 3, key=jax.random.key(0)))
+  assert nn.count_params(params) == 4 * 4 * (3 + 4 + 1)

@@ -1,0 +1,286 @@
+"""The loop in this process: records, guards, optimizer, pictures."""
+
+import importlib.util
+import json
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from seqjax.errors import InputError
+from seqjax.tasks import base
+from seqjax.train import checkpoint, loop, metrics, optimizer, workdir
+from seqjax.train import state as state_lib
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def experiment(name="char_lm", variant="pydoc"):
+  path = ROOT / "experiments" / f"{name}.py"
+  spec = importlib.util.spec_from_file_location("experiment", path)
+  module = importlib.util.module_from_spec(spec)
+  spec.loader.exec_module(module)
+  return module.get_config(variant)
+
+
+def tiny(**changes):
+  config = experiment()
+  config.update(
+    steps=12,
+    batch_size=4,
+    window=8,
+    log_every=4,
+    eval_every=6,
+    checkpoint_every=6,
+    eval_batch_size=4,
+  )
+  config.model.update(hidden_size=8, embed_size=4)
+  config.showcase.num_chars = 20
+  config.update(changes)
+  return config.lock()
+
+
+@pytest.fixture
+def text_file(tmp_path):
+  path = tmp_path / "text.txt"
+  path.write_text("the quick brown fox jumps over the lazy dog\n" * 60)
+  return str(path)
+
+
+def test_a_run_leaves_everything(tmp_path, text_file, capsys):
+  config = tiny(data={"path": text_file})
+  assert loop.train(config, tmp_path / "run") == 0
+  left = {p.name for p in (tmp_path / "run").iterdir()}
+  assert left >= {
+    "config.json",
+    "metrics.jsonl",
+    "tensorboard",
+    "checkpoints",
+    "showcase",
+    "vocabulary.json",
+    "corpus.json",
+  }
+  showcase = tmp_path / "run" / "showcase"
+  assert (showcase / "training.png").read_bytes().startswith(b"\x89PNG")
+  assert len((showcase / "sample.txt").read_text()) == 20 + 1
+  assert list((tmp_path / "run" / "tensorboard").glob("events*"))
+  saved = json.loads((tmp_path / "run" / "config.json").read_text())
+  assert saved == json.loads(config.to_json())
+
+  records = metrics.read_records(tmp_path / "run")
+  train = [r for r in records if r["kind"] == "train"]
+  validation = [r for r in records if r["kind"] == "validation"]
+  assert [r["step"] for r in train] == [4, 6, 8, 12]
+  assert [r["step"] for r in validation] == [6, 12]
+  assert set(train[0]) == {
+    "kind",
+    "step",
+    "loss",
+    "bits_per_char",
+    "perplexity",
+    "grad_norm",
+    "clipped_share",
+    "learning_rate",
+    "chars_per_second",
+  }
+  for record in records:
+    assert record["bits_per_char"] == pytest.approx(
+      record["loss"] / np.log(2), rel=1e-6
+    )
+    assert record["perplexity"] == pytest.approx(np.exp(record["loss"]))
+  assert train[-1]["loss"] < train[0]["loss"]
+  printed = capsys.readouterr().out
+  assert "showcase/sample.txt" in printed
+  assert "showcase/training.png" in printed
+  assert "chars/s" in printed
+
+  # The same command once more has nothing to train and says so.
+  loop.train(config, tmp_path / "run")
+  assert "step 12 done" in capsys.readouterr().out
+  assert metrics.read_records(tmp_path / "run") == records
+
+
+def test_more_steps_go_on(tmp_path, text_file, capsys):
+  config = tiny(data={"path": text_file})
+  loop.train(config, tmp_path)
+  longer = tiny(data={"path": text_file}, steps=16)
+  with pytest.raises(InputError, match="decay_steps was 12 and is 16"):
+    loop.train(longer, tmp_path)
+  with longer.unlocked():
+    longer.optimizer.decay_steps = 12
+  assert longer.steps == 16
+  loop.train(longer, tmp_path)
+  assert "from step 12 to step 16" in capsys.readouterr().out
+
+
+def test_another_config_is_refused(tmp_path, text_file):
+  loop.train(tiny(data={"path": text_file}), tmp_path)
+  with pytest.raises(InputError, match="seed was 0 and is 1; use a new"):
+    loop.train(tiny(data={"path": text_file}, seed=1), tmp_path)
+
+
+def test_a_changed_text_is_refused(tmp_path, text_file):
+  config = tiny(data={"path": text_file})
+  loop.train(config, tmp_path / "run")
+  pathlib.Path(text_file).write_text("another text " * 300)
+  with pytest.raises(InputError, match="the text has changed since"):
+    loop.train(config, tmp_path / "run")
+
+
+def test_a_mistake_leaves_no_run_behind(tmp_path, text_file):
+  with pytest.raises(InputError, match="batch_size x window"):
+    loop.train(tiny(data={"path": text_file}, window=5000), tmp_path / "run")
+  loop.train(tiny(data={"path": text_file}), tmp_path / "run")
+
+
+def test_divergence_stops_and_keeps_the_last_good_checkpoint(
+  tmp_path, text_file, monkeypatch
+):
+  """From step 9 on the loss is NaN; the checkpoint of step 6 stays."""
+  create = base.create
+
+  def poisoned(config, saved):
+    task = create(config, saved)
+    loss = task.loss
+
+    def bad_loss(params, batch, carry, key):
+      value, values, carry = loss(params, batch, carry, key)
+      # The loop's key of step n is fold_in(key, n): recognisable.
+      ninth = jax.random.fold_in(run_key, 8)
+      poison = (jax.random.key_data(key) == jax.random.key_data(ninth)).all()
+      value = jnp.where(poison, jnp.nan, value)
+      return value, {"loss": (value, 1)}, carry
+
+    task.loss = bad_loss
+    return task
+
+  monkeypatch.setattr(base, "create", poisoned)
+  config = tiny(data={"path": text_file})
+  run_key = jax.random.split(jax.random.key(config.seed))[1]
+  with pytest.raises(
+    loop.TrainingDiverged,
+    match=r"step 9: loss is nan, gradient norm .*finite loss was \d\.\d{4}",
+  ) as error:
+    loop.train(config, tmp_path / "run")
+  assert "\n" not in str(error.value)
+  assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["6"]
+
+
+def test_saved_arrays_are_not_those_being_trained(tmp_path, text_file):
+  """A checkpoint must hold its own step though the state is donated."""
+  config = tiny(data={"path": text_file})
+  task = base.create(config, None)
+  shardings = state_lib.make_shardings(config.batch_size)
+  state = state_lib.init_state(task, config)
+  layout = shardings.of_state(state)
+  state = jax.device_put(state, layout)
+  step = state_lib.make_train_step(task, config, state, shardings)
+  batches = task.train_batches()
+  target = checkpoint.abstract(state, layout)
+  with checkpoint.Checkpoints(tmp_path / "ck", keep=20) as checkpoints:
+    expected = {}
+    for number in range(1, 9):
+      state, _ = step(state, jax.device_put(next(batches), shardings.batch))
+      expected[number] = jax.device_get(state._replace(key=0))
+      checkpoints.save(state, {"number": number})
+    checkpoints.wait()
+    for number in range(8, 0, -1):
+      loaded, extra = checkpoints.restore_latest(target, warn=pytest.fail)
+      assert extra == {"number": number}
+      assert type(loaded) is state_lib.TrainState
+      jax.tree.map(
+        np.testing.assert_array_equal,
+        jax.device_get(loaded._replace(key=0)),
+        expected[number],
+      )
+      checkpoints._checkpointer.delete(number)
+
+
+def optimizer_config(**changes):
+  config = experiment().optimizer.copy_and_resolve_references()
+  config.update(changes)
+  return config
+
+
+def test_the_norm_is_measured_before_clipping():
+  transform = optimizer.create(
+    optimizer_config(name="sgd", momentum=0.0, clip_norm=0.5, warmup_steps=0)
+  )
+  params = {"w": jnp.zeros((2, 2))}
+  grads = {"w": jnp.array([[3.0, 0.0], [0.0, 4.0]])}
+  updates, state = transform.update(grads, transform.init(params), params)
+  assert optax.tree.get(state, "grad_norm") == 5.0
+  rate = optimizer.learning_rate(optimizer_config(warmup_steps=0))(0)
+  np.testing.assert_allclose(updates["w"], -rate * grads["w"] / 10, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+  ("decay", "middle"), [("constant", 1.0), ("linear", 0.55), ("cosine", 0.55)]
+)
+def test_learning_rate(decay, middle):
+  schedule = optimizer.learning_rate(
+    optimizer_config(
+      learning_rate=2.0,
+      warmup_steps=10,
+      decay=decay,
+      decay_steps=110,
+      final_fraction=0.1,
+    )
+  )
+  rates = [float(schedule(step)) for step in (0, 5, 10, 60, 110, 500)]
+  end = 2.0 if decay == "constant" else 0.2
+  warm = 2.0 / 11 + (2.0 - 2.0 / 11) / 2
+  expected = [2.0 / 11, warm, 2.0, 2.0 * middle, end, end]
+  np.testing.assert_allclose(rates, expected, rtol=1e-5)
+
+
+def test_weight_decay_spares_biases():
+  config = optimizer_config(
+    weight_decay=0.5, learning_rate=1.0, warmup_steps=0, decay="constant"
+  )
+  transform = optimizer.create(config)
+  params = {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}
+  zeros = jax.tree.map(jnp.zeros_like, params)
+  updates, _ = transform.update(zeros, transform.init(params), params)
+  np.testing.assert_allclose(updates["kernel"], -0.5)
+  np.testing.assert_array_equal(updates["bias"], 0.0)
+
+
+@pytest.mark.parametrize(
+  ("changes", "message"),
+  [
+    ({"name": "adam"}, "optimizer.name is 'adam', expected one of adamw, sgd"),
+    ({"decay": "exp"}, "optimizer.decay is 'exp'"),
+    ({"learning_rate": 0.0}, "learning_rate is 0.0"),
+    ({"clip_norm": -1.0}, "clip_norm is -1.0"),
+  ],
+)
+def test_bad_optimizer(changes, message):
+  with pytest.raises(InputError, match=message):
+    optimizer.create(optimizer_config(**changes))
+
+
+def test_means_are_sums_over_counts():
+  mean = metrics.Mean()
+  assert mean.add({"loss": (6.0, 2.0)}) == {"loss": 3.0}
+  mean.add({"loss": (4.0, 8.0)})
+  assert mean.means() == {"loss": 1.0}
+
+
+def test_a_record_cut_short_is_dropped(tmp_path):
+  path = tmp_path / "metrics.jsonl"
+  path.write_text('{"kind": "train", "step": 1}\n{"kind": "tr')
+  assert metrics.read_records(tmp_path) == [{"kind": "train", "step": 1}]
+  with metrics.Writer(tmp_path, first_step=1) as writer:
+    writer.write("train", 2, {"loss": 1.0})
+  assert [r["step"] for r in metrics.read_records(tmp_path)] == [1, 2]
+  with metrics.Writer(tmp_path, first_step=1):
+    pass
+  assert [r["step"] for r in metrics.read_records(tmp_path)] == [1]
+
+
+def test_flatten():
+  assert workdir.flatten({"a": {"b": 1, "c": {}}, "d": 2}) == {"a.b": 1, "d": 2}
