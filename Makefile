@@ -29,6 +29,7 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python .ci/reading_path
 
 clean:
 	rm -rf $(VENV)

@@ -11,6 +11,7 @@ import json
 import pathlib
 import signal
 import sys
+from typing import Any
 
 import jax
 from absl import flags
@@ -150,8 +151,8 @@ def _no_config_file(argv: list[str]) -> str:
 def _unknown_field(argv: list[str]) -> str:
   """Names the nearest real field for a `--config.FIELD` that does not exist."""
   parser = ConfigFileFlagParser("config")
-  config = json.loads(parser.parse(_config_path(argv)).to_json())
-  known = list(workdir.flatten(config))
+  config: Any = parser.parse(_config_path(argv))
+  known = list(workdir.flatten(json.loads(config.to_json())))
   for argument in argv[1:]:
     name, _, _ = argument.lstrip("-").partition("=")
     field = name.removeprefix("no").removeprefix("config.")

@@ -6,11 +6,15 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.cells import base, wrappers
+from seqjax.recurrence import checkpointed, fused, scan
 from seqjax.recurrence import lengths as lengths_lib
-from seqjax.recurrence import scan
 
 # One entry a way to evaluate a recurrence; all agree with "scan".
-METHODS = {"scan": scan.Scan()}
+METHODS = {
+  "scan": scan.Scan(),
+  "fused": fused.Fused(),
+  "checkpointed": checkpointed.Checkpointed(),
+}
 
 
 def unroll(
@@ -49,8 +53,9 @@ def unroll(
     reverse: process from the last valid step to the first, each row within its
       own length. Outputs stay aligned with the positions of the inputs.
     time_major: see `inputs`.
-    method: "scan", "auto" or a method object such as `Scan(unroll=2)`. "auto"
-      is "scan".
+    method: "scan", "fused", "checkpointed", or an object with options such as
+      `Checkpointed(segment=64)`; each module of this folder says what it is
+      good for. "auto" is "scan".
 
   Returns:
     `(carry, outputs)`: the carry after each row's own last processed step, and
@@ -94,9 +99,11 @@ def unroll(
     )
     base.check_like("initial_carry", initial_carry, expected, f"{cell}")
 
+  method = resolve_method(method)
+  _check_method(method, cell)
   carry, outputs = _unroll(
     cell,
-    resolve_method(method),
+    method,
     reverse,
     params,
     inputs,
@@ -124,6 +131,14 @@ def resolve_method(method):
       f"method is {method!r}, expected a name or an object such as Scan()"
     )
   return method
+
+
+def _check_method(method, cell):
+  if isinstance(cell, wrappers.Stack):
+    for layer in cell.layers:
+      _check_method(method, layer)
+  else:
+    method.check(cell)
 
 
 # Jitted so that a call outside of any trace compiles once, not every time.

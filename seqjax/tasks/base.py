@@ -31,12 +31,14 @@ class Task(Protocol):
 
   Attributes:
     unit: what an item is called in the plural, such as "chars".
+    loss_unit: what the loss is measured in, for the picture.
     items_per_step: items of a training batch, for the rate.
     modes: what the task offers beside training and evaluation: functions of
       `(params, *, option=default, ...)` that return text to print.
   """
 
   unit: str
+  loss_unit: str
   items_per_step: int
   modes: dict[str, Callable[..., str]]
 

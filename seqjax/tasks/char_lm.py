@@ -38,6 +38,7 @@ class CharLM:
   """
 
   unit = "chars"
+  loss_unit = "nats/char"
 
   def __init__(self, config: Config, saved: pathlib.Path | None):
     for field in ("batch_size", "window", "eval_batch_size", "eval_window"):

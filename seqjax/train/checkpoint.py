@@ -14,8 +14,8 @@ from seqjax.errors import InputError
 from seqjax.train.state import TrainState
 
 
-class Checkpoints:
-  """The checkpoints of one run; use as a context manager.
+class Writer:
+  """Writes the checkpoints of one run; use as a context manager.
 
   A checkpoint is the whole `TrainState` plus a JSON dict `extra` (position of
   the data, time spent). Orbax writes into a temporary folder and renames it, so
@@ -24,15 +24,15 @@ class Checkpoints:
   """
 
   def __init__(self, directory: pathlib.Path, keep: int):
-    self._directory = directory.absolute()
     # Typed Any: Orbax's own policies do not fit its annotations.
     latest: Any = ocp.training.preservation_policies.LatestN(keep)
     self._checkpointer = ocp.training.Checkpointer(
-      str(self._directory),
+      str(directory.absolute()),
       preservation_policy=latest,
+      cleanup_tmp_directories=True,  # of killed writes
     )
 
-  def __enter__(self) -> "Checkpoints":
+  def __enter__(self) -> "Writer":
     return self
 
   def __exit__(self, *_) -> None:
@@ -56,38 +56,45 @@ class Checkpoints:
     """Returns when what was saved is on disk."""
     self._checkpointer.wait()
 
-  def restore_latest(
-    self, target: TrainState, warn: Callable[[str], None]
-  ) -> tuple[TrainState, dict[str, Any]] | None:
-    """The newest checkpoint that is whole, or None if there is none at all.
 
-    Args:
-      target: abstract arrays with shardings.
-      warn: told about each damaged checkpoint.
+def restore_latest(
+  directory: pathlib.Path, target: TrainState, warn: Callable[[str], None]
+) -> tuple[TrainState, dict[str, Any]] | None:
+  """The newest checkpoint that is whole, or None if there is none at all.
 
-    Raises:
-      InputError: checkpoints exist, but every one is damaged.
-    """
-    steps = [c.step for c in self._checkpointer.checkpoints]
-    for step in sorted(steps, reverse=True):
-      try:
-        state: Any = self._checkpointer.load(step, target)
-        metadata: Any = self._checkpointer.metadata(step).custom_metadata
-        if not metadata or _crc32(state) != metadata["crc32"]:
-          raise ValueError("its CRC-32 is not the one on record")
-        return state, metadata["extra"]
-      except Exception as error:  # damage has many faces
-        reason = str(error).strip().splitlines()[0][:200] if str(error) else ""
-        warn(
-          f"checkpoint of step {step} is damaged"
-          f" ({type(error).__name__}: {reason}); trying the one before"
-        )
-    if steps:
-      raise InputError(
-        f"{self._directory}: no checkpoint can be read; remove this folder to"
-        " start afresh"
+  Only reads, so that one may look at a run that is being trained.
+
+  Args:
+    directory: the folder of a `Writer`.
+    target: abstract arrays with shardings, see `abstract`.
+    warn: told about each damaged checkpoint.
+
+  Raises:
+    InputError: checkpoints exist, but every one is damaged.
+  """
+  found = directory.iterdir() if directory.is_dir() else ()
+  # A checkpoint is named by its step; a write under way has another name.
+  steps = sorted((int(p.name) for p in found if p.name.isdigit()), reverse=True)
+  for step in steps:
+    path = str(directory.absolute() / str(step))
+    try:
+      state: Any = ocp.load(path, target)
+      metadata: Any = ocp.metadata(path).custom_metadata
+      if not metadata or _crc32(state) != metadata["crc32"]:
+        raise ValueError("its CRC-32 is not the one on record")
+      return state, metadata["extra"]
+    except Exception as error:  # damage has many faces
+      reason = str(error).strip().splitlines()[0][:200] if str(error) else ""
+      warn(
+        f"checkpoint of step {step} is damaged"
+        f" ({type(error).__name__}: {reason}); trying the one before"
       )
-    return None
+  if steps:
+    raise InputError(
+      f"{directory}: no checkpoint can be read; remove this folder to start"
+      " afresh"
+    )
+  return None
 
 
 def abstract(state: TrainState, shardings: TrainState) -> TrainState:

@@ -6,7 +6,7 @@ import math
 import pathlib
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import jax
@@ -17,6 +17,8 @@ from seqjax.nn.functional import count_params
 from seqjax.tasks import base
 from seqjax.train import checkpoint, metrics, plots, progress, workdir
 from seqjax.train import state as state_lib
+
+CHECKPOINTS = "checkpoints"
 
 
 class TrainingDiverged(RuntimeError):
@@ -54,11 +56,9 @@ def train(config: Config, directory: pathlib.Path) -> int:
     init = functools.partial(state_lib.init_state, task, config)
     shapes = jax.eval_shape(init)
     layout = shardings.of_state(shapes)
-    checkpoints = stack.enter_context(
-      checkpoint.Checkpoints(directory / "checkpoints", config.keep_checkpoints)
-    )
+    folder = directory / CHECKPOINTS
     target = checkpoint.abstract(shapes, layout)
-    restored = checkpoints.restore_latest(target, _warn)
+    restored = checkpoint.restore_latest(folder, target, _warn)
     if restored is None:
       state, seconds_before = jax.jit(init, out_shardings=layout)(), 0.0
     else:
@@ -72,6 +72,9 @@ def train(config: Config, directory: pathlib.Path) -> int:
 
     train_step = state_lib.make_train_step(task, config, state, shardings)
     eval_step = jax.jit(task.evaluate)
+    checkpoints = stack.enter_context(
+      checkpoint.Writer(folder, config.keep_checkpoints)
+    )
     writer = stack.enter_context(metrics.Writer(directory, start))
     bar = stack.enter_context(progress.Progress(config.steps, start))
     stop = stack.enter_context(_interrupts())
@@ -85,45 +88,48 @@ def train(config: Config, directory: pathlib.Path) -> int:
     log = _Log(config, task, writer, bar)
     begin = time.monotonic()
     waiting = None  # metrics of the step before, not fetched yet
-    saved_step = start
     step = start
     for step in range(start + 1, config.steps + 1):
-      batch = jax.device_put(next(batches), shardings.batch)
+      batch = shardings.place(next(batches))
       state, step_metrics = train_step(state, batch)
       # The device is at work on this step while the host reads the last one.
       if waiting:
         log.add(*waiting)
       waiting = (step, step_metrics)
       if step == start + 1:
+        # The rate leaves out this step, it holds the compilation.
         jax.block_until_ready(state.step)
-        log.restart_clock()  # the rate leaves out compilation
+        log.restart_clock(untimed_steps=1)
 
-      last = step == config.steps or stop.signal is not None
-      evaluates = step % config.eval_every == 0 or step == config.steps
-      saves = last or step % config.checkpoint_every == 0
+      stopping = stop.signal  # read once: what follows must agree
+      last = step == config.steps
+      evaluates = last or step % config.eval_every == 0
+      saves = last or stopping or step % config.checkpoint_every == 0
       if evaluates or saves:
         # Nothing is saved before its own step is known to be finite.
         log.add(*waiting)
+        log.flush()
         waiting = None
+      if evaluates:
+        values = evaluate(
+          task, state.params, "validation", eval_step, shardings
+        )
+        if values:
+          writer.write("validation", step, values)
+          bar.say(f"step {step}: validation {_format(values)}")
       if saves:
         seconds = seconds_before + time.monotonic() - begin
         extra = {"data": batches.get_state(), "seconds": seconds}
         checkpoints.save(state, extra)
-        saved_step = step
-      if evaluates:
-        log.flush()
-        values = evaluate(task, state.params, "validation", eval_step)
-        if values:
-          writer.write("validation", step, values)
-          bar.say(f"step {step}: validation {_format(values)}")
+      if evaluates or saves:
         log.restart_clock()
-      if stop.signal is not None:
+      if stopping:
         break
 
     checkpoints.wait()
     if stop.signal is not None and step < config.steps:
       bar.say(
-        f"{signal.Signals(stop.signal).name}: saved step {saved_step}; the same"
+        f"{signal.Signals(stop.signal).name}: saved step {step}; the same"
         " command goes on from there"
       )
       return stop.signal
@@ -136,14 +142,20 @@ def train(config: Config, directory: pathlib.Path) -> int:
     writer.text("showcase", step, text)
     bar.say(f"\n{text}")
     picture = showcase / "training.png"
-    if plots.plot_training(directory, picture, config.optimizer.clip_norm):
+    if plots.plot_training(
+      directory, picture, task.loss_unit, config.optimizer.clip_norm
+    ):
       bar.say(f"Loss and gradient norm over steps: {picture}")
     bar.say(f"Metrics: {directory / metrics.METRICS_FILE}")
     return 0
 
 
 def evaluate(
-  task: base.Task, params: Any, split: str, eval_step
+  task: base.Task,
+  params: Any,
+  split: str,
+  eval_step: Callable,
+  shardings: state_lib.Shardings | None = None,
 ) -> dict[str, float]:
   """Metrics over the whole of a split; empty if the split is.
 
@@ -152,10 +164,12 @@ def evaluate(
     params: the model's parameters.
     split: "validation" or "test".
     eval_step: `jax.jit(task.evaluate)`.
+    shardings: where batches go; default the first device.
   """
+  shardings = shardings or state_lib.make_shardings(1, jax.devices()[:1])
   total, carry = None, task.evaluation_carry(params)
   for batch in task.evaluation_batches(split):
-    batch_metrics, carry = eval_step(params, batch, carry)
+    batch_metrics, carry = eval_step(params, shardings.place(batch), carry)
     total = (
       batch_metrics
       if total is None
@@ -169,28 +183,24 @@ def evaluate(
 
 
 def load_params(
-  config: Config,
-  directory: pathlib.Path,
-  task: base.Task,
+  config: Config, directory: pathlib.Path, task: base.Task
 ) -> tuple[Any, int]:
-  """Parameters and step of the newest whole checkpoint.
+  """Parameters and step of the newest whole checkpoint, on one device.
 
   Raises:
     InputError: there is none.
   """
-  shardings = state_lib.make_shardings(config.batch_size)
+  shardings = state_lib.make_shardings(config.batch_size, jax.devices()[:1])
   shapes = jax.eval_shape(functools.partial(state_lib.init_state, task, config))
   target = checkpoint.abstract(shapes, shardings.of_state(shapes))
-  folder = directory / "checkpoints"
-  if folder.is_dir():
-    with checkpoint.Checkpoints(folder, config.keep_checkpoints) as checkpoints:
-      restored = checkpoints.restore_latest(target, _warn)
-    if restored:
-      return restored[0].params, int(restored[0].step)
-  raise InputError(
-    f"--workdir={directory} holds no checkpoint yet; train with this --workdir"
-    " first"
-  )
+  restored = checkpoint.restore_latest(directory / CHECKPOINTS, target, _warn)
+  if restored is None:
+    raise InputError(
+      f"--workdir={directory} holds no checkpoint yet; train with this"
+      " --workdir first"
+    )
+  state, _ = restored
+  return state.params, int(state.step)
 
 
 class _Log:
@@ -203,9 +213,13 @@ class _Log:
     self._last_finite = math.nan
     self.restart_clock()
 
-  def restart_clock(self) -> None:
-    """Leaves out of the rate what was no training."""
-    self._clock, self._timed_steps = time.monotonic(), 0
+  def restart_clock(self, untimed_steps: int = 0) -> None:
+    """Leaves out of the rate what was no training.
+
+    Args:
+      untimed_steps: so many of the steps yet to be added are over already.
+    """
+    self._clock, self._timed_steps = time.monotonic(), -untimed_steps
 
   def add(self, step: int, step_metrics: dict[str, tuple[Any, Any]]) -> None:
     """Takes in the metrics of a step that the device has done.

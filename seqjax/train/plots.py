@@ -9,13 +9,14 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#777777"
 
 
 def plot_training(
-  workdir: pathlib.Path, path: pathlib.Path, clip_norm: float
+  workdir: pathlib.Path, path: pathlib.Path, loss_unit: str, clip_norm: float
 ) -> bool:
   """Draws `metrics.jsonl` into a PNG; False if there is nothing to draw yet.
 
   Args:
     workdir: the run directory.
     path: the PNG.
+    loss_unit: for the axis.
     clip_norm: the threshold to mark; 0 for none.
   """
   import matplotlib
@@ -51,7 +52,7 @@ def plot_training(
       ha="right",
       color=ORANGE,
     )
-  top.set_ylabel("loss [nats]")
+  top.set_ylabel(f"loss [{loss_unit}]")
   top.legend(frameon=False)
   bottom.plot(
     steps,
@@ -64,6 +65,9 @@ def plot_training(
       clip_norm, color=GREY, linestyle=":", label="clipping threshold"
     )
   bottom.set_yscale("log")
+  axis = bottom.yaxis
+  for which in (axis.set_major_formatter, axis.set_minor_formatter):
+    which(lambda value, _: f"{value:g}")  # 0.5, not 5 x 10^-1
   bottom.set_xlabel("step")
   bottom.set_ylabel("global norm")
   bottom.legend(frameon=False)

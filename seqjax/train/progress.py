@@ -13,7 +13,9 @@ class Progress:
   """
 
   def __init__(self, total: int, start: int):
-    self._console = rich.console.Console(highlight=False, soft_wrap=True)
+    self._console = rich.console.Console(
+      highlight=False, soft_wrap=True, emoji=False
+    )
     self._total, self._start = total, start
     self._begin = time.monotonic()
     self._bar = None

@@ -34,20 +34,29 @@ class Shardings(NamedTuple):
     whole = jax.tree.map(lambda _: self.replicated, state)
     return whole._replace(carry=jax.tree.map(lambda _: self.batch, state.carry))
 
+  def place(self, batch):
+    """Puts a batch on the devices; split if they can share it evenly."""
+    rows = {leaf.shape[0] for leaf in jax.tree.leaves(batch)}
+    even = all(n % self.batch.mesh.size == 0 for n in rows)
+    return jax.device_put(batch, self.batch if even else self.replicated)
 
-def make_shardings(batch_size: int) -> Shardings:
-  """A mesh over all devices with one axis, "data".
+
+def make_shardings(batch_size: int, devices=None) -> Shardings:
+  """A mesh with one axis, "data", over `devices`; default all.
 
   Raises:
     InputError: the batch cannot be split evenly.
   """
-  count = jax.device_count()
+  devices = devices or jax.devices()
+  count = len(devices)
   if batch_size % count:
     raise InputError(
       f"config.batch_size is {batch_size}, which {count} devices cannot share"
       f" evenly; use a multiple of {count}"
     )
-  mesh = jax.make_mesh((count,), ("data",), axis_types=(AxisType.Auto,))
+  mesh = jax.make_mesh(
+    (count,), ("data",), axis_types=(AxisType.Auto,), devices=devices
+  )
   return Shardings(
     NamedSharding(mesh, PartitionSpec()),
     NamedSharding(mesh, PartitionSpec("data")),

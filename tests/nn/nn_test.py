@@ -1,3 +1,6 @@
+import pathlib
+import re
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -112,3 +115,15 @@ def test_functionalize_does_not_recompile_for_a_twin():
 def test_count_params():
   params, _ = nn.functionalize(nn.RNN(LSTM(4), 3, key=jax.random.key(0)))
   assert nn.count_params(params) == 4 * 4 * (3 + 4 + 1)
+
+
+def test_only_functional_says_split_or_merge():
+  root = pathlib.Path(nn.__file__).parents[1]
+  says = {
+    str(path.relative_to(root))
+    for path in root.rglob("*.py")
+    if re.search(
+      r"nnx\.(split|merge|jit|grad|scan|Optimizer)\b", path.read_text()
+    )
+  }
+  assert says == {"nn/functional.py"}

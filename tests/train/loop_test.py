@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import pathlib
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -180,23 +181,25 @@ def test_saved_arrays_are_not_those_being_trained(tmp_path, text_file):
   step = state_lib.make_train_step(task, config, state, shardings)
   batches = task.train_batches()
   target = checkpoint.abstract(state, layout)
-  with checkpoint.Checkpoints(tmp_path / "ck", keep=20) as checkpoints:
+  folder = tmp_path / "checkpoints"
+  with checkpoint.Writer(folder, keep=20) as checkpoints:
     expected = {}
     for number in range(1, 9):
       state, _ = step(state, jax.device_put(next(batches), shardings.batch))
       expected[number] = jax.device_get(state._replace(key=0))
       checkpoints.save(state, {"number": number})
     checkpoints.wait()
-    for number in range(8, 0, -1):
-      loaded, extra = checkpoints.restore_latest(target, warn=pytest.fail)
-      assert extra == {"number": number}
-      assert type(loaded) is state_lib.TrainState
-      jax.tree.map(
-        np.testing.assert_array_equal,
-        jax.device_get(loaded._replace(key=0)),
-        expected[number],
-      )
-      checkpoints._checkpointer.delete(number)
+  for number in range(8, 0, -1):
+    loaded, extra = checkpoint.restore_latest(folder, target, warn=pytest.fail)
+    assert extra == {"number": number}
+    assert type(loaded) is state_lib.TrainState
+    jax.tree.map(
+      np.testing.assert_array_equal,
+      jax.device_get(loaded._replace(key=0)),
+      expected[number],
+    )
+    shutil.rmtree(folder / str(number))
+  assert checkpoint.restore_latest(folder, target, warn=pytest.fail) is None
 
 
 def optimizer_config(**changes):

@@ -1,0 +1,1 @@
+"""Weights to and from other frameworks; NumPy arrays, no foreign import."""

@@ -1,0 +1,191 @@
+"""The command line as a user meets it, in real processes."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[1]
+CONFIG = "--config=experiments/char_lm.py"
+SMALL = [
+  "--config.batch_size=4",
+  "--config.window=8",
+  "--config.steps=6",
+  "--config.model.hidden_size=8",
+  "--config.model.embed_size=4",
+  "--config.eval_batch_size=4",
+  "--config.showcase.num_chars=10",
+]
+
+
+def launch(*arguments, cwd=ROOT):
+  environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+  environment.pop("JAX_NUM_CPU_DEVICES", None)
+  return subprocess.run(
+    [sys.executable, "-m", "seqjax.launch", *map(str, arguments)],
+    cwd=cwd,
+    env=environment,
+    capture_output=True,
+    text=True,
+    timeout=120,
+  )
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+  """Texts, good and bad, and a finished run."""
+  root = tmp_path_factory.mktemp("launch")
+  (root / "good.txt").write_text("hello world, said the fox\n" * 50)
+  (root / "bad.txt").write_bytes(b"hello \xff world")
+  (root / "empty.txt").write_text("")
+  (root / "short.txt").write_text("hello")
+  (root / "file").write_text("not a folder")
+  data = f"--config.data.path={root}/good.txt"
+  done = launch(CONFIG, *SMALL, data, f"--workdir={root}/run")
+  assert done.returncode == 0, done.stderr
+  return root
+
+
+MISTAKES = {
+  "unknown field": (
+    [CONFIG, "--config.model.hiden_size=3"],
+    "--config.model.hiden_size is no field of this config; did you mean"
+    " --config.model.hidden_size",
+  ),
+  "unknown section": (
+    [CONFIG, "--config.modle.hidden_size=3"],
+    "did you mean --config.model.hidden_size",
+  ),
+  "nothing like it": (
+    [CONFIG, "--config.zzzz=3"],
+    "--config.zzzz is no field of this config; the fields are ",
+  ),
+  "wrong type": (
+    [CONFIG, "--config.steps=many"],
+    "flag --config.steps=many: invalid literal for int()",
+  ),
+  "unknown flag": ([CONFIG, "--wokdir=x"], "Did you mean: workdir"),
+  "no flag": ([CONFIG, "stray"], "'stray' is no flag"),
+  "no config": ([], "--config is missing; name an experiment"),
+  "no config file": (
+    ["--config=experiments/nope.py"],
+    "--config=experiments/nope.py cannot be read",
+  ),
+  "no config file, but fields": (
+    ["--config=experiments/nope.py", "--config.steps=3"],
+    "--config=experiments/nope.py cannot be read",
+  ),
+  "unknown variant": (
+    ["--config=experiments/char_lm.py:shakespear"],
+    "config.data.name is 'shakespear', expected one of pydoc, stdlib,",
+  ),
+  "unknown cell": (
+    [CONFIG, "--config.model.cell=lstmm"],
+    "config.model.cell is 'lstmm', expected one of elman, lstm, gru",
+  ),
+  "bad size": (
+    [CONFIG, "--config.model.hidden_size=-1"],
+    "config.model: hidden_size is -1, expected a positive integer",
+  ),
+  "unknown task": (
+    [CONFIG, "--config.task=poetry"],
+    "config.task is 'poetry', expected one of char_lm",
+  ),
+  "missing file": (
+    [CONFIG, "--config.data.path={root}/nope.txt"],
+    "nope.txt: cannot be read (No such file or directory)",
+  ),
+  "empty file": (
+    [CONFIG, "--config.data.path={root}/empty.txt"],
+    "empty.txt: the file is empty",
+  ),
+  "bad bytes": (
+    [CONFIG, "--config.data.path={root}/bad.txt"],
+    "bad.txt: byte 0xff at offset 6 is not valid UTF-8",
+  ),
+  "short text": (
+    [CONFIG, "--config.data.path={root}/short.txt"],
+    "expected more than batch_size x window = 64 x 128 = 8192",
+  ),
+  "devices": (
+    [CONFIG, "--num_cpu_devices=5"],
+    "config.batch_size is 64, which 5 devices cannot share evenly",
+  ),
+  "workdir of another config": (
+    [CONFIG, "--workdir={root}/run"],
+    "was made by another config: batch_size was 4 and is 64; data.path was",
+  ),
+  "workdir is a file": (
+    [CONFIG, "--workdir={root}/file"],
+    "file cannot be written",
+  ),
+  "nothing to generate from": (
+    ["--mode=generate", "--workdir={root}/nothing"],
+    "nothing holds no config.json; train with this --workdir first",
+  ),
+  "unknown mode": (
+    ["--mode=generat", "--workdir={root}/run"],
+    "--mode is 'generat', expected one of train, evaluate, generate",
+  ),
+  "config with a mode": (
+    ["--mode=generate", "--workdir={root}/run", CONFIG],
+    "--config is for --mode=train",
+  ),
+  "unknown character": (
+    ["--mode=generate", "--workdir={root}/run", "--prompt=hello?"],
+    "--prompt holds '?', which the training text does not",
+  ),
+  "temperature": (
+    ["--mode=generate", "--workdir={root}/run", "--temperature=-1"],
+    "--temperature is -1.0, expected 0 (greedy) or a positive number",
+  ),
+}
+
+
+@pytest.mark.parametrize("case", MISTAKES)
+def test_a_mistake_is_one_line_and_exit_code_2(files, tmp_path, case):
+  arguments, message = MISTAKES[case]
+  arguments = [a.format(root=files) for a in arguments]
+  if not any(a.startswith("--workdir") for a in arguments):
+    arguments.append(f"--workdir={tmp_path}/run")
+  result = launch(*arguments)
+  assert result.returncode == 2, result.stderr
+  assert message in result.stderr
+  assert result.stderr.startswith("error: ")
+  assert len(result.stderr.strip().splitlines()) == 1
+  assert not (tmp_path / "run" / "config.json").exists()
+
+
+def test_workdir_is_required():
+  result = launch(CONFIG)
+  assert result.returncode == 2
+  assert result.stderr == "error: --workdir is missing; name a run directory\n"
+
+
+def test_help():
+  result = launch("--help")
+  assert result.returncode == 0
+  assert "--mode=generate" in result.stdout
+  assert "--num_cpu_devices" in result.stdout
+
+
+def test_generate_and_evaluate(files):
+  """Generation needs neither the data nor the config file."""
+  workdir = f"--workdir={files}/run"
+  generate = ["--mode=generate", workdir, "--prompt=hello", "--num_chars=30"]
+  first, second = launch(*generate), launch(*generate)
+  assert first.returncode == 0, first.stderr
+  assert first.stdout.startswith("hello")
+  assert len(first.stdout) == len("hello") + 30 + 1
+  assert first.stdout == second.stdout
+  other = launch(*generate, "--seed=1", "--num_samples=2")
+  assert other.stdout != first.stdout
+  assert other.stdout.count("-" * 79) == 1
+
+  result = launch("--mode=evaluate", workdir)
+  assert result.returncode == 0, result.stderr
+  assert "validation loss: " in result.stdout
+  assert "test perplexity: " in result.stdout
+  assert (files / "run" / "evaluation.json").exists()

@@ -1,0 +1,43 @@
+"""What the README says is so."""
+
+import pathlib
+import re
+
+ROOT = pathlib.Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def test_the_snippet_runs():
+  (snippet,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+  names = {}
+  exec(snippet, names)
+  outputs, lengths = names["outputs"], names["lengths"]
+  assert outputs.shape == (8, 100, 64)
+  assert (outputs[2] == 0).all()
+  assert all((outputs[i, n:] == 0).all() for i, n in enumerate(lengths))
+
+
+def test_the_reading_path_is_short_and_counted():
+  """The rule of the house: top to bottom in at most 1,500 lines."""
+  rows = re.findall(
+    r"^\| `(seqjax/\S+\.py)` \| (\d+) \|$", README, re.MULTILINE
+  )
+  actual = {
+    path: len((ROOT / path).read_text("utf-8").splitlines()) for path, _ in rows
+  }
+  assert {path: int(count) for path, count in rows} == actual
+  assert len(rows) == 8
+  assert sum(actual.values()) <= 1500
+
+
+def test_the_commands_and_files_exist():
+  makefile = (ROOT / "Makefile").read_text("utf-8")
+  for one, other in re.findall(
+    r"^make (\w+)|`make (\w+)`", README, re.MULTILINE
+  ):
+    target = one or other
+    assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+  for path in re.findall(r"\]\(([\w/.]+)\)", README):
+    assert (ROOT / path).exists(), path
+  for path in re.findall(r"`(experiments/\w+\.py)", README):
+    assert (ROOT / path).exists(), path
