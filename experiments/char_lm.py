@@ -3,10 +3,11 @@
 Variants (`--config=experiments/char_lm.py:VARIANT`):
 
   pydoc (default)  Python's own reference text, in every CPython, no network;
-                   2 minutes on 2 CPU cores; about 1.3 nats/char.
+                   2 minutes on 2 CPU cores: 1.45 nats/char.
   stdlib           the installed Python sources: writes code; no network.
   tinyshakespeare  1.1 MB of plays (karpathy/char-rnn), downloaded once;
-                   last 10 % is validation; 25 minutes on 2 CPU cores.
+                   last 10 % is validation; 23 minutes on 2 CPU cores:
+                   1.436 nats/char with 3.45M parameters.
                    Public reference: 1.4697 nats/char, a 10.7M-parameter
                    Transformer (karpathy/nanoGPT, README).
 

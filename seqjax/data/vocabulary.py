@@ -61,6 +61,5 @@ class CharVocabulary:
       return cls(json.loads(pathlib.Path(path).read_text("utf-8"))["symbols"])
     except (OSError, ValueError, KeyError, TypeError) as error:
       raise InputError(
-        f"{path}: no readable vocabulary ({error}); train with this --workdir"
-        " first"
+        f"{path}: no readable vocabulary ({error}); use a new --workdir"
       ) from error

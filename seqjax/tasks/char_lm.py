@@ -67,7 +67,13 @@ class CharLM:
   def _corpus(self) -> text.Corpus:
     corpus = text.load(self._config.data.name, self._config.data.path)
     if self._saved:
-      begun = json.loads((self._saved / CORPUS_FILE).read_text("utf-8"))
+      path = self._saved / CORPUS_FILE
+      try:
+        begun = json.loads(path.read_text("utf-8"))
+      except (OSError, ValueError) as error:
+        raise InputError(
+          f"{path} cannot be read ({error}); use a new --workdir"
+        ) from error
       if begun["sha256"] != corpus.sha256:
         raise InputError(
           f"{corpus.name}: the text has changed since {self._saved} was begun"
