@@ -34,16 +34,18 @@ def get_config(variant="pydoc"):
   config.data.test = 0.05  # share, contiguous, at the end
 
   config.model = config_dict.ConfigDict()
-  config.model.cell = "lstm"  # elman, lstm, gru
+  config.model.cell = "lstm"  # elman, gru, mgu, ...: a typo lists them all
   config.model.hidden_size = 256
   config.model.num_layers = 1
   config.model.embed_size = 64  # 0 is one-hot
+  config.model.tie_embeddings = False  # embed_size must be hidden_size then
   config.model.dropout = 0.0
   config.model.recurrent_init = "orthogonal"
-  config.model.activation = "tanh"  # elman: tanh, relu, sigmoid
-  config.model.forget_bias = 1.0  # lstm
+  config.model.activation = "tanh"  # elman, indrnn: tanh, relu, sigmoid
+  config.model.forget_bias = 1.0  # lstm, layer_norm_lstm, min_lstm
   config.model.reset_after = True  # gru
   config.model.compute_dtype = "float32"  # or bfloat16: of matrix products
+  config.model.method = "auto"  # how the recurrence is run, see seqjax.unroll
 
   config.optimizer = config_dict.ConfigDict()
   config.optimizer.name = "adamw"  # or sgd

@@ -1,10 +1,28 @@
 """Recurrent sequence models in JAX: pure cells, one `unroll`, thin Flax."""
 
 from seqjax.cells import GRU as GRU
+from seqjax.cells import LRU as LRU
 from seqjax.cells import LSTM as LSTM
+from seqjax.cells import MGU as MGU
+from seqjax.cells import Autoregressive as Autoregressive
 from seqjax.cells import Cell as Cell
+from seqjax.cells import Dropout as Dropout
 from seqjax.cells import Elman as Elman
+from seqjax.cells import IndRNN as IndRNN
+from seqjax.cells import LayerNormGRU as LayerNormGRU
+from seqjax.cells import LayerNormLSTM as LayerNormLSTM
+from seqjax.cells import LearnedCarry as LearnedCarry
+from seqjax.cells import LinearRNN as LinearRNN
+from seqjax.cells import MinGRU as MinGRU
+from seqjax.cells import MinLSTM as MinLSTM
+from seqjax.cells import OutputFeedback as OutputFeedback
+from seqjax.cells import RecurrentDropout as RecurrentDropout
+from seqjax.cells import Residual as Residual
 from seqjax.cells import Stack as Stack
+from seqjax.cells import WeightDrop as WeightDrop
+from seqjax.cells import Zoneout as Zoneout
+from seqjax.recurrence import bidirectional as bidirectional
+from seqjax.recurrence import truncated_unroll as truncated_unroll
 from seqjax.recurrence import unroll as unroll
 
 __version__ = "0.1.0"

@@ -83,7 +83,7 @@ MISTAKES = {
   ),
   "unknown cell": (
     [CONFIG, "--config.model.cell=lstmm"],
-    "config.model.cell is 'lstmm', expected one of elman, lstm, gru",
+    "config.model.cell is 'lstmm', expected one of elman, indrnn",
   ),
   "bad size": (
     [CONFIG, "--config.model.hidden_size=-1"],

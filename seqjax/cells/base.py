@@ -39,10 +39,7 @@ class Cell(abc.ABC):
   what arrives at each step is `inputs`.
   """
 
-  @property
-  @abc.abstractmethod
-  def output_size(self) -> int:
-    """Size of the last axis of the output."""
+  output_size: int  # size of the last axis of the output
 
   @property
   def factored(self) -> bool:
@@ -109,13 +106,21 @@ class FactoredCell(Cell):
   """A cell whose step is `update(carry, project(inputs), recur(carry))`.
 
   `project` does not see the carry, so it may run for all time steps as one
-  matrix product; `recur` is the one large product with the carry; `update` is
-  cheap (pointwise). Evaluation methods that exploit this cut need no more
-  knowledge of the cell.
+  matrix product; `recur`, linear in the carry, is the one large product with
+  it; `update` is cheap (pointwise, or a norm). Evaluation methods that exploit
+  this cut need no more knowledge of the cell.
   """
 
   @property
   def factored(self) -> bool:
+    return True
+
+  @property
+  def pointwise(self) -> bool:
+    """Whether unit j of `update` sees unit j of its arguments only.
+
+    Then the Jacobian of a step is a few diagonals and the kernel of `recur`.
+    """
     return True
 
   @abc.abstractmethod
@@ -134,12 +139,49 @@ class FactoredCell(Cell):
     projected: jax.Array,
     recurred: jax.Array,
   ) -> tuple[Carry, jax.Array]:
-    """New carry and output from both parts; pointwise."""
+    """New carry and output from both parts."""
 
   def step(self, params, carry, inputs, *, key=None):
     del key
     projected = self.project(params, inputs)
     return self.update(params, carry, projected, self.recur(params, carry))
+
+
+class LinearCell(Cell):
+  """A cell whose state s obeys s_t = a_t * s_(t-1) + b_t, entry by entry.
+
+  a_t and b_t do not depend on the state, so all time steps can be evaluated in
+  parallel (Blelloch 1990, "Prefix sums and their applications"; Martin and
+  Cundy 2018, "Parallelizing linear recurrent neural nets over sequence
+  length"). The state is one array, real or complex; the carry holds it as
+  floating-point leaves.
+  """
+
+  @abc.abstractmethod
+  def coefficients(
+    self, params: Params, inputs: jax.Array
+  ) -> tuple[jax.Array, jax.Array]:
+    """a_t and b_t, both `[..., state_size]`, for inputs `[..., D]`."""
+
+  @abc.abstractmethod
+  def readout(
+    self, params: Params, state: jax.Array, inputs: jax.Array
+  ) -> jax.Array:
+    """The output `[..., output_size]` of a state `[..., state_size]`."""
+
+  @abc.abstractmethod
+  def to_state(self, carry: Carry) -> jax.Array:
+    """The carry as one array `[..., state_size]`."""
+
+  @abc.abstractmethod
+  def to_carry(self, state: jax.Array) -> Carry:
+    """The inverse of `to_state`."""
+
+  def step(self, params, carry, inputs, *, key=None):
+    del key
+    a, b = self.coefficients(params, inputs)
+    state = a * self.to_state(carry) + b
+    return self.to_carry(state), self.readout(params, state, inputs)
 
 
 def matmul(
@@ -177,8 +219,16 @@ def affine(
 
 
 def add_bias(x: jax.Array, bias: jax.Array) -> jax.Array:
-  """Adds `bias` `[K]` to `x` `[..., K]` (no implicit rank promotion)."""
-  return x + bias.reshape((1,) * (x.ndim - 1) + bias.shape)
+  """Adds `bias` `[K]` to `x` `[..., K]`."""
+  return x + align(bias, x)
+
+
+def align(value: jax.Array, like: jax.Array) -> jax.Array:
+  """`value` with leading axes of size 1, as many as `like` has more.
+
+  Spells out what NumPy's rank promotion would do silently.
+  """
+  return value.reshape((1,) * (like.ndim - value.ndim) + value.shape)
 
 
 ACTIVATIONS = {
@@ -199,6 +249,29 @@ def check_size(argument: str, value: int) -> None:
   """Raises ValueError unless `value` is a positive integer."""
   if isinstance(value, bool) or not isinstance(value, int) or value < 1:
     raise ValueError(f"{argument} is {value!r}, expected a positive integer")
+
+
+def check_rate(argument: str, value: float) -> None:
+  """Raises ValueError unless `value` is a probability below 1."""
+  if not 0.0 <= value < 1.0:
+    raise ValueError(f"{argument} is {value!r}, expected a rate in [0, 1)")
+
+
+def check_cell(argument: str, value) -> None:
+  """Raises ValueError unless `value` is a cell."""
+  if not isinstance(value, Cell):
+    raise ValueError(f"{argument} holds {value!r}, expected cells only")
+
+
+def subkey(key: jax.Array | None, index: int) -> jax.Array | None:
+  """`fold_in(key, index)`, None without a key."""
+  return None if key is None else jax.random.fold_in(key, index)
+
+
+def dropout_mask(key, rate: float, shape, dtype="float32") -> jax.Array:
+  """Entries 0 with probability `rate`, else 1 / (1 - rate)."""
+  keep = jax.random.bernoulli(key, 1.0 - rate, shape)
+  return keep.astype(dtype) / (1.0 - rate)
 
 
 @functools.lru_cache(maxsize=256)

@@ -35,7 +35,7 @@ class Elman(base.FactoredCell):
   Attributes:
     hidden_size: H.
     activation: "tanh", "relu" or "sigmoid".
-    input_init: initialiser of W_x, a name of `initializers.NAMES`.
+    input_init: initialiser of W_x, see `initializers`.
     recurrent_init: initialiser of W_h.
     compute_dtype: dtype of the matrix products; None is the parameters'.
 
@@ -52,8 +52,8 @@ class Elman(base.FactoredCell):
   def __post_init__(self):
     base.check_size("hidden_size", self.hidden_size)
     base.check_choice("activation", self.activation, base.ACTIVATIONS)
-    base.check_choice("input_init", self.input_init, initializers.NAMES)
-    base.check_choice("recurrent_init", self.recurrent_init, initializers.NAMES)
+    initializers.check("input_init", self.input_init)
+    initializers.check("recurrent_init", self.recurrent_init)
 
   @property
   def output_size(self) -> int:

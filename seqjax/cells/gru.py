@@ -64,7 +64,9 @@ class GRU(base.FactoredCell):
   Attributes:
     hidden_size: H.
     reset_after: which candidate, see above.
-    input_init: initialiser of each W_x gate, a name of `initializers.NAMES`.
+    chrono: longest dependency T in steps; b_z starts at log(U(1, T - 1)), the
+      chrono initialisation (Tallec and Ollivier 2018, section 2). 0: b_z = 0.
+    input_init: initialiser of each W_x gate, see `initializers`.
     recurrent_init: initialiser of each W_h gate.
     compute_dtype: dtype of the matrix products; None is the parameters'.
 
@@ -74,14 +76,16 @@ class GRU(base.FactoredCell):
 
   hidden_size: int
   reset_after: bool = True
+  chrono: int = 0
   input_init: str = "glorot_uniform"
   recurrent_init: str = "orthogonal"
   compute_dtype: str | None = None
 
   def __post_init__(self):
     base.check_size("hidden_size", self.hidden_size)
-    base.check_choice("input_init", self.input_init, initializers.NAMES)
-    base.check_choice("recurrent_init", self.recurrent_init, initializers.NAMES)
+    initializers.check("input_init", self.input_init)
+    initializers.check("recurrent_init", self.recurrent_init)
+    initializers.check_chrono(self.chrono)
 
   @property
   def output_size(self) -> int:
@@ -97,10 +101,16 @@ class GRU(base.FactoredCell):
     base.check_size("input_size", input_size)
     key_x, key_h = jax.random.split(key)
     h = self.hidden_size
+    bias = jnp.zeros((3 * h,))
+    if self.chrono:
+      slow = initializers.chrono_bias(
+        jax.random.fold_in(key, 2), h, self.chrono
+      )
+      bias = bias.at[h : 2 * h].set(slow)
     common = OriginalGRUParams(
       initializers.packed_kernel(self.input_init, key_x, input_size, h, 3),
       initializers.packed_kernel(self.recurrent_init, key_h, h, h, 3),
-      jnp.zeros((3 * h,)),
+      bias,
     )
     if self.reset_after:
       return GRUParams(*common, candidate_bias=jnp.zeros((h,)))

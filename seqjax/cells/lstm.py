@@ -14,19 +14,23 @@ GATE_ORDER = ("i", "f", "g", "o")
 
 
 class LSTMParams(NamedTuple):
+  """P is `projection_size` if there is a projection, `hidden_size` if not."""
+
   input_kernel: jax.Array  # [input_size, 4 * hidden_size]
-  recurrent_kernel: jax.Array  # [hidden_size, 4 * hidden_size]
+  recurrent_kernel: jax.Array  # [P, 4 * hidden_size]
   bias: jax.Array  # [4 * hidden_size]
+  peephole: jax.Array | None = None  # [3 * hidden_size]: i, f, o
+  projection: jax.Array | None = None  # [hidden_size, P]
 
 
 class LSTMCarry(NamedTuple):
-  h: jax.Array  # [*batch, hidden_size]
+  h: jax.Array  # [*batch, P]
   c: jax.Array  # [*batch, hidden_size]
 
 
 @dataclasses.dataclass(frozen=True)
 class LSTM(base.FactoredCell):
-  """LSTM with forget gate (Gers, Schmidhuber, Cummins 2000), no peepholes.
+  """LSTM with forget gate (Gers, Schmidhuber, Cummins 2000).
 
     i_t = sigmoid(x_t W_xi + h_(t-1) W_hi + b_i)
     f_t = sigmoid(x_t W_xf + h_(t-1) W_hf + b_f)
@@ -35,18 +39,32 @@ class LSTM(base.FactoredCell):
     c_t = f_t * c_(t-1) + i_t * g_t
     h_t = o_t * tanh(c_t)
 
-  The output is h_t. Initialisation: W_x Glorot uniform and W_h orthogonal, gate
-  by gate; b zero except b_f = `forget_bias`, 1 by default (Jozefowicz, Zaremba,
+  The output is h_t. With `peepholes` the gates see the cell (Gers, Schraudolph,
+  Schmidhuber 2002, "Learning precise timing with LSTM recurrent networks"):
+  + p_i * c_(t-1) inside i_t, + p_f * c_(t-1) inside f_t, + p_o * c_t inside
+  o_t. With `projection_size` P > 0 the state is narrower than the cell (Sak,
+  Senior, Beaufays 2014, "Long short-term memory recurrent neural network
+  architectures for large scale acoustic modeling"):
+  h_t = (o_t * tanh(c_t)) W_p.
+
+  Initialisation: W_x and W_p Glorot uniform, W_h orthogonal, gate by gate; p
+  and b zero except b_f = `forget_bias`, 1 by default (Jozefowicz, Zaremba,
   Sutskever 2015, "An empirical exploration of recurrent network architectures",
   section 4), so that the cell remembers before it has learnt to.
 
   Differs from PyTorch's `nn.LSTM`: one bias instead of two that are only ever
-  added, the forget bias, kernels `[in, out]`; the carry is named, `(h, c)`.
+  added, the forget bias, kernels `[in, out]`, peepholes exist; the carry is
+  named, `(h, c)`.
 
   Attributes:
-    hidden_size: H.
+    hidden_size: H, the width of the cell.
     forget_bias: initial value of b_f.
-    input_init: initialiser of each W_x gate, a name of `initializers.NAMES`.
+    peepholes: whether the gates see the cell.
+    projection_size: P, the width of state and output; 0 is no projection.
+    chrono: longest dependency T in steps; b_f starts at log(U(1, T - 1)) and
+      b_i at its negative, the chrono initialisation (Tallec and Ollivier 2018,
+      section 2), in place of `forget_bias`. 0: off.
+    input_init: initialiser of each W_x gate, see `initializers`.
     recurrent_init: initialiser of each W_h gate.
     compute_dtype: dtype of the matrix products; None is the parameters'.
 
@@ -56,36 +74,62 @@ class LSTM(base.FactoredCell):
 
   hidden_size: int
   forget_bias: float = 1.0
+  peepholes: bool = False
+  projection_size: int = 0
+  chrono: int = 0
   input_init: str = "glorot_uniform"
   recurrent_init: str = "orthogonal"
   compute_dtype: str | None = None
 
   def __post_init__(self):
     base.check_size("hidden_size", self.hidden_size)
-    base.check_choice("input_init", self.input_init, initializers.NAMES)
-    base.check_choice("recurrent_init", self.recurrent_init, initializers.NAMES)
+    if self.projection_size != 0:
+      base.check_size("projection_size", self.projection_size)
+    initializers.check("input_init", self.input_init)
+    initializers.check("recurrent_init", self.recurrent_init)
+    initializers.check_chrono(self.chrono)
 
   @property
   def output_size(self) -> int:
-    return self.hidden_size
+    return self.projection_size or self.hidden_size
+
+  @property
+  def pointwise(self) -> bool:
+    return not self.projection_size
 
   def init(self, key: jax.Array, input_size: int) -> LSTMParams:
     base.check_size("input_size", input_size)
     key_x, key_h = jax.random.split(key)
-    h = self.hidden_size
+    h, p = self.hidden_size, self.output_size
     bias = jnp.zeros((len(GATE_ORDER), h))
-    bias = bias.at[GATE_ORDER.index("f")].set(self.forget_bias)
+    forget = GATE_ORDER.index("f")
+    if self.chrono:
+      slow = initializers.chrono_bias(
+        jax.random.fold_in(key, 2), h, self.chrono
+      )
+      bias = bias.at[forget].set(slow).at[GATE_ORDER.index("i")].set(-slow)
+    else:
+      bias = bias.at[forget].set(self.forget_bias)
+    projection = None
+    if self.projection_size:
+      projection = initializers.packed_kernel(
+        "glorot_uniform", jax.random.fold_in(key, 3), h, p, 1
+      )
     return LSTMParams(
       initializers.packed_kernel(self.input_init, key_x, input_size, h, 4),
-      initializers.packed_kernel(self.recurrent_init, key_h, h, h, 4),
+      initializers.packed_kernel(self.recurrent_init, key_h, p, h, 4),
       bias.reshape(-1),
+      jnp.zeros((3 * h,)) if self.peepholes else None,
+      projection,
     )
 
   def initial_carry(self, params: LSTMParams, batch_shape=()) -> LSTMCarry:
-    shape = (*batch_shape, self.hidden_size)
     dtype = params.bias.dtype
     # Two arrays, not one twice: a donated carry must not share its buffers.
-    return LSTMCarry(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
+    return LSTMCarry(
+      jnp.zeros((*batch_shape, self.output_size), dtype),
+      jnp.zeros((*batch_shape, self.hidden_size), dtype),
+    )
 
   def project(self, params: LSTMParams, inputs: jax.Array) -> jax.Array:
     return base.affine(
@@ -96,8 +140,16 @@ class LSTM(base.FactoredCell):
     return base.matmul(carry.h, params.recurrent_kernel, self.compute_dtype)
 
   def update(self, params, carry, projected, recurred):
-    del params
     i, f, g, o = jnp.split(projected + recurred, 4, axis=-1)
+    if params.peephole is not None:
+      p_i, p_f, p_o = (
+        base.align(p, carry.c) for p in jnp.split(params.peephole, 3)
+      )
+      i, f = i + p_i * carry.c, f + p_f * carry.c
     c = jax.nn.sigmoid(f) * carry.c + jax.nn.sigmoid(i) * jnp.tanh(g)
+    if params.peephole is not None:
+      o = o + p_o * c
     h = jax.nn.sigmoid(o) * jnp.tanh(c)
+    if params.projection is not None:
+      h = base.matmul(h, params.projection, self.compute_dtype)
     return LSTMCarry(h, c), h

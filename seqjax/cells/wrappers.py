@@ -1,8 +1,17 @@
-"""Cells made of cells."""
+"""Cells made of cells that leave the recurrence as it is.
 
+`Stack` puts layers on top of each other. An `Outer` wrapper does something to
+the inputs, the outputs or the parameters of one cell. Both let `unroll` run the
+cells inside by any method. Wrappers that change the recurrence itself are in
+`noise.py` (zoneout, recurrent dropout) and `feedback.py`.
+"""
+
+import abc
 import dataclasses
+from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 
 from seqjax.cells import base
 
@@ -32,8 +41,7 @@ class Stack(base.Cell):
     if not self.layers:
       raise ValueError("layers is empty, expected at least one cell")
     for layer in self.layers:
-      if not isinstance(layer, base.Cell):
-        raise ValueError(f"layers holds {layer!r}, expected cells only")
+      base.check_cell("layers", layer)
 
   @property
   def output_size(self) -> int:
@@ -57,7 +65,7 @@ class Stack(base.Cell):
 
   def prepare(self, params, batch_shape=(), *, key=None) -> tuple:
     return tuple(
-      layer.prepare(layer_params, batch_shape, key=layer_key(key, index))
+      layer.prepare(layer_params, batch_shape, key=base.subkey(key, index))
       for index, (layer, layer_params) in enumerate(
         zip(self.layers, params, strict=True)
       )
@@ -67,12 +75,249 @@ class Stack(base.Cell):
     new_carry = []
     for index, layer in enumerate(self.layers):
       layer_carry, inputs = layer.step(
-        params[index], carry[index], inputs, key=layer_key(key, index)
+        params[index], carry[index], inputs, key=base.subkey(key, index)
       )
       new_carry.append(layer_carry)
     return tuple(new_carry), inputs
 
 
-def layer_key(key: jax.Array | None, index: int) -> jax.Array | None:
-  """The key of layer `index` of a stack, None without a key."""
-  return None if key is None else jax.random.fold_in(key, index)
+class Outer(base.Cell):
+  """A wrapper around `cell` that does not touch the recurrence.
+
+  The step of the cell inside gets fold_in(key, 0), `before` and `after` get
+  fold_in(key, 1) and (key, 2).
+  """
+
+  cell: base.Cell
+
+  @property
+  def output_size(self) -> int:
+    return self.cell.output_size
+
+  def inner(self, params):
+    """The parameters of `cell`. Default: these are all."""
+    return params
+
+  def before(self, params, inputs: jax.Array, key) -> jax.Array:
+    """The inputs of `cell`, one step `[*batch, input_size]`."""
+    del params, key
+    return inputs
+
+  def after(self, params, inputs: jax.Array, outputs: jax.Array, key):
+    """The output, from the wrapper's inputs and the outputs of `cell`."""
+    del params, inputs, key
+    return outputs
+
+  @abc.abstractmethod
+  def init(self, key: jax.Array, input_size: int):
+    """See `Cell.init`."""
+
+  def input_size(self, params) -> int:
+    return self.cell.input_size(self.inner(params))
+
+  def initial_carry(self, params, batch_shape=()):
+    return self.cell.initial_carry(self.inner(params), batch_shape)
+
+  def prepare(self, params, batch_shape=(), *, key=None):
+    return self.cell.prepare(params, batch_shape, key=key)
+
+  def step(self, params, carry, inputs, *, key=None):
+    fed = self.before(params, inputs, base.subkey(key, 1))
+    carry, outputs = self.cell.step(
+      self.inner(params), carry, fed, key=base.subkey(key, 0)
+    )
+    return carry, self.after(params, inputs, outputs, base.subkey(key, 2))
+
+
+@dataclasses.dataclass(frozen=True)
+class Residual(Outer):
+  """Adds the input to the output: y_t = x_t + cell(x_t).
+
+  He et al. 2016, "Deep residual learning"; between recurrent layers Wu et al.
+  2016, "Google's neural machine translation system", section 3.1. The path over
+  the layers stays open for the gradient however deep the stack.
+
+  Attributes:
+    cell: its `output_size` must be the input's size.
+
+  Raises:
+    ValueError: from `init`, if the sizes differ.
+  """
+
+  cell: base.Cell
+
+  def __post_init__(self):
+    base.check_cell("cell", self.cell)
+
+  def init(self, key: jax.Array, input_size: int):
+    if input_size != self.cell.output_size:
+      raise ValueError(
+        f"input_size is {input_size}, expected {self.cell.output_size}, the"
+        f" output_size of {self.cell}, for Residual adds the two"
+      )
+    return self.cell.init(key, input_size)
+
+  def after(self, params, inputs, outputs, key):
+    del params, key
+    return inputs + outputs
+
+
+class LearnedCarryParams(NamedTuple):
+  cell: base.Params
+  carry: base.Carry  # leaves without batch axes
+
+
+@dataclasses.dataclass(frozen=True)
+class LearnedCarry(Outer):
+  """Makes the initial carry of `cell` a parameter.
+
+    carry_(-1) = theta, the same for every row
+
+  Initialised to the cell's own initial carry. A reset returns to it too, and
+  then it gets a gradient from there.
+
+  Attributes:
+    cell: any cell.
+  """
+
+  cell: base.Cell
+
+  def __post_init__(self):
+    base.check_cell("cell", self.cell)
+
+  def init(self, key: jax.Array, input_size: int) -> LearnedCarryParams:
+    params = self.cell.init(key, input_size)
+    return LearnedCarryParams(params, self.cell.initial_carry(params))
+
+  def inner(self, params: LearnedCarryParams):
+    return params.cell
+
+  def initial_carry(self, params: LearnedCarryParams, batch_shape=()):
+    return jax.tree.map(
+      lambda leaf: jnp.broadcast_to(
+        leaf.reshape((1,) * len(batch_shape) + leaf.shape),
+        (*batch_shape, *leaf.shape),
+      ),
+      params.carry,
+    )
+
+  def prepare(self, params, batch_shape=(), *, key=None):
+    cell = self.cell.prepare(params.cell, batch_shape, key=key)
+    return params._replace(cell=cell)
+
+
+@dataclasses.dataclass(frozen=True)
+class WeightDrop(Outer):
+  """Drops entries of the recurrent kernel, the same ones at every step.
+
+  DropConnect on the hidden-to-hidden weights (Merity, Keskar, Socher 2018,
+  "Regularizing and optimizing LSTM language models", section 2): one mask for
+  the batch, drawn by `prepare`, scaled by 1 / (1 - rate). As the recurrence is
+  an ordinary one with other weights, every method runs it.
+
+  Attributes:
+    cell: a cell whose params have a `recurrent_kernel`.
+    rate: probability that an entry is zeroed, in [0, 1).
+
+  Raises:
+    ValueError: `rate` out of range; from `init`, no recurrent kernel.
+  """
+
+  cell: base.Cell
+  rate: float
+
+  def __post_init__(self):
+    base.check_cell("cell", self.cell)
+    base.check_rate("rate", self.rate)
+
+  def init(self, key: jax.Array, input_size: int):
+    params = self.cell.init(key, input_size)
+    if not hasattr(params, "recurrent_kernel"):
+      raise ValueError(
+        f"cell is {self.cell}, expected one with a recurrent_kernel (wrap the"
+        " cell itself, inside of other wrappers)"
+      )
+    return params
+
+  def prepare(self, params, batch_shape=(), *, key=None):
+    params = self.cell.prepare(params, batch_shape, key=base.subkey(key, 0))
+    if key is None or not self.rate:
+      return params
+    kernel = params.recurrent_kernel
+    mask = base.dropout_mask(
+      base.subkey(key, 1), self.rate, kernel.shape, kernel.dtype
+    )
+    return params._replace(recurrent_kernel=kernel * mask)
+
+
+class DropoutParams(NamedTuple):
+  cell: base.Params
+  # Drawn by `prepare` where one mask serves the whole sequence.
+  input_mask: jax.Array | None = None  # [*batch, input_size]
+  output_mask: jax.Array | None = None  # [*batch, output_size]
+
+
+@dataclasses.dataclass(frozen=True)
+class Dropout(Outer):
+  """Dropout on the inputs and outputs of a cell.
+
+    y_t = m_y * cell(m_x * x_t)
+
+  Entries of m are 0 with probability `rate`, else 1 / (1 - rate). With
+  `variational` one mask serves all steps of a sequence (Gal and Ghahramani
+  2016, "A theoretically grounded application of dropout in recurrent neural
+  networks"); without, each step draws its own (Zaremba, Sutskever, Vinyals
+  2014). The mask of a step depends on the key and the position, not on the
+  sequence's length. For the recurrent connection see `RecurrentDropout`.
+
+  Attributes:
+    cell: any cell, also a `Stack`.
+    inputs: rate of m_x, in [0, 1).
+    outputs: rate of m_y.
+    variational: one mask a sequence instead of one a step.
+
+  Raises:
+    ValueError: a rate is out of range.
+  """
+
+  cell: base.Cell
+  inputs: float = 0.0
+  outputs: float = 0.0
+  variational: bool = True
+
+  def __post_init__(self):
+    base.check_cell("cell", self.cell)
+    base.check_rate("inputs", self.inputs)
+    base.check_rate("outputs", self.outputs)
+
+  def init(self, key: jax.Array, input_size: int) -> DropoutParams:
+    return DropoutParams(self.cell.init(key, input_size))
+
+  def inner(self, params: DropoutParams):
+    return params.cell
+
+  def prepare(self, params, batch_shape=(), *, key=None):
+    cell = self.cell.prepare(params.cell, batch_shape, key=base.subkey(key, 0))
+    if key is None or not self.variational:
+      return DropoutParams(cell)
+    draw = lambda index, rate, size: (
+      base.dropout_mask(base.subkey(key, index), rate, (*batch_shape, size))
+      if rate
+      else None
+    )
+    return DropoutParams(
+      cell,
+      draw(1, self.inputs, self.input_size(params)),
+      draw(2, self.outputs, self.output_size),
+    )
+
+  def before(self, params, inputs, key):
+    return self._drop(inputs, self.inputs, params.input_mask, key)
+
+  def after(self, params, inputs, outputs, key):
+    return self._drop(outputs, self.outputs, params.output_mask, key)
+
+  def _drop(self, x, rate, mask, key):
+    if mask is None and rate and key is not None and not self.variational:
+      mask = base.dropout_mask(key, rate, x.shape)
+    return x if mask is None else x * mask.astype(x.dtype)

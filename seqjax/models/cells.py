@@ -1,35 +1,53 @@
 """From config fields to cells."""
 
-from seqjax.cells import GRU, LSTM, Cell, Elman
+from seqjax import cells
+from seqjax.cells import Cell
 from seqjax.config import Config
 from seqjax.errors import InputError
+from seqjax.recurrence.unroll import check_method, resolve_method
 
-
-def _elman(config, **common) -> Cell:
-  return Elman(activation=config.activation, **common)
-
-
-def _lstm(config, **common) -> Cell:
-  return LSTM(forget_bias=config.forget_bias, **common)
-
-
-def _gru(config, **common) -> Cell:
-  return GRU(reset_after=config.reset_after, **common)
-
-
-CELLS = {"elman": _elman, "lstm": _lstm, "gru": _gru}
+# Each takes the config and what all cells have in common.
+CELLS = {
+  "elman": lambda c, **common: cells.Elman(
+    activation=c.activation, recurrent_init=c.recurrent_init, **common
+  ),
+  "indrnn": lambda c, **common: cells.IndRNN(activation=c.activation, **common),
+  "lstm": lambda c, **common: cells.LSTM(
+    forget_bias=c.forget_bias, recurrent_init=c.recurrent_init, **common
+  ),
+  "gru": lambda c, **common: cells.GRU(
+    reset_after=c.reset_after, recurrent_init=c.recurrent_init, **common
+  ),
+  "mgu": lambda c, **common: cells.MGU(
+    recurrent_init=c.recurrent_init, **common
+  ),
+  "layer_norm_lstm": lambda c, **common: cells.LayerNormLSTM(
+    forget_bias=c.forget_bias, recurrent_init=c.recurrent_init, **common
+  ),
+  "layer_norm_gru": lambda c, **common: cells.LayerNormGRU(
+    recurrent_init=c.recurrent_init, **common
+  ),
+  "linear_rnn": lambda c, **common: cells.LinearRNN(**common),
+  "min_gru": lambda c, **common: cells.MinGRU(**common),
+  "min_lstm": lambda c, **common: cells.MinLSTM(
+    forget_bias=c.forget_bias, **common
+  ),
+  "lru": lambda c, **common: cells.LRU(output_size=c.hidden_size, **common),
+}
 
 
 def create(config: Config) -> list[Cell]:
   """The layers that a model config asks for, from the bottom up.
 
   Args:
-    config: `cell`, `num_layers`, `hidden_size`, `recurrent_init`,
-      `compute_dtype`, and what belongs to one cell: `activation` (elman),
-      `forget_bias` (lstm), `reset_after` (gru).
+    config: `cell`, `num_layers`, `hidden_size`, `compute_dtype`, `method`, and
+      what belongs to some cells: `recurrent_init` (all with a recurrent
+      kernel), `activation` (elman, indrnn), `forget_bias` (lstm,
+      layer_norm_lstm, min_lstm), `reset_after` (gru).
 
   Raises:
-    InputError: a name is unknown or a size is not positive.
+    InputError: a name is unknown, a size is not positive, or the method cannot
+      run the cell.
   """
   if config.cell not in CELLS:
     raise InputError(
@@ -49,9 +67,9 @@ def create(config: Config) -> list[Cell]:
     cell = CELLS[config.cell](
       config,
       hidden_size=config.hidden_size,
-      recurrent_init=config.recurrent_init,
       compute_dtype=config.compute_dtype,
     )
+    check_method(resolve_method(config.method), cell)
   except ValueError as error:
     raise InputError(f"config.model: {error}") from error
   return [cell] * config.num_layers

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 import jax
+import jax.numpy as jnp
 from flax import nnx
 
 from seqjax.cells import base
+from seqjax.nn.embedding import tied_logits
 from seqjax.nn.recurrent import StackedRNN, dropout
 
 
@@ -17,12 +19,18 @@ class LanguageModel(nnx.Module):
     logits_t = y_t W + b
     p(token_(t+1) | token_0, ..., token_t) = softmax(logits_t)
 
-  Dropout acts between the layers and before the read-out.
+  Dropout acts between the layers and before the read-out. With
+  `tie_embeddings` W is the transpose of the embedding, see `tied_logits`.
 
   Attributes:
     vocab_size: V.
     embed_size: size of the learned embedding; 0 is one-hot.
     dropout: rate, used only where a key is given.
+    tie_embeddings: whether the read-out shares the embedding's weights.
+    method: how the recurrence is run, see `unroll`.
+
+  Raises:
+    ValueError: tied, but the last layer is not as wide as the embedding.
   """
 
   def __init__(
@@ -33,6 +41,8 @@ class LanguageModel(nnx.Module):
     embed_size: int,
     dropout: float,
     compute_dtype: str,
+    tie_embeddings: bool = False,
+    method="auto",
     key: jax.Array,
   ):
     embed_key, rnn_key, head_key = jax.random.split(key, 3)
@@ -40,14 +50,24 @@ class LanguageModel(nnx.Module):
     self.embed_size = embed_size
     self.dropout = dropout
     self.compute_dtype = compute_dtype
+    self.method = method
     if embed_size:
       self.embed = nnx.Embed(vocab_size, embed_size, rngs=nnx.Rngs(embed_key))
     self.rnn = StackedRNN(
       cells, embed_size or vocab_size, dropout=dropout, key=rnn_key
     )
-    self.head = nnx.Linear(
-      cells[-1].output_size, vocab_size, rngs=nnx.Rngs(head_key)
-    )
+    self.tie_embeddings = tie_embeddings
+    if not tie_embeddings:
+      self.head = nnx.Linear(
+        cells[-1].output_size, vocab_size, rngs=nnx.Rngs(head_key)
+      )
+    elif cells[-1].output_size != embed_size:
+      raise ValueError(
+        f"embed_size is {embed_size}, expected {cells[-1].output_size}, the"
+        " last layer's output_size, to tie the embeddings"
+      )
+    else:
+      self.bias = nnx.Param(jnp.zeros((vocab_size,)))
 
   def initial_carry(self, batch_size: int):
     """The carry before the first token."""
@@ -67,7 +87,7 @@ class LanguageModel(nnx.Module):
       tokens: int `[batch, time]`.
       carry: where the sequences start from; default the initial carry.
       key: randomness of dropout; None turns it off.
-      **kwargs: `lengths`, `resets`, `method` as for `unroll`.
+      **kwargs: `lengths`, `resets` as for `unroll`.
 
     Returns:
       `(carry, logits)`, logits `[batch, time, vocab_size]`.
@@ -75,7 +95,9 @@ class LanguageModel(nnx.Module):
     rnn_key = head_key = None
     if key is not None:
       rnn_key, head_key = jax.random.split(key)
-    carry, outputs = self.rnn(self._embed(tokens), carry, key=rnn_key, **kwargs)
+    carry, outputs = self.rnn(
+      self._embed(tokens), carry, key=rnn_key, method=self.method, **kwargs
+    )
     return carry, self._read(dropout(outputs, self.dropout, head_key))
 
   def step(self, carry, tokens: jax.Array):
@@ -89,6 +111,13 @@ class LanguageModel(nnx.Module):
     return jax.nn.one_hot(tokens, self.vocab_size)
 
   def _read(self, outputs: jax.Array) -> jax.Array:
+    if self.tie_embeddings:
+      return tied_logits(
+        outputs,
+        self.embed.embedding.get_value(),
+        self.bias.get_value(),
+        self.compute_dtype,
+      )
     # Not head(outputs): in bfloat16 that would also add the bias in bfloat16.
     assert self.head.bias is not None
     return base.affine(

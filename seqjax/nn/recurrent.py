@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from seqjax.cells import base
+from seqjax.recurrence.bidirectional import MERGES, bidirectional
 from seqjax.recurrence.unroll import unroll
 
 
@@ -16,11 +17,13 @@ class RNN(nnx.Module):
   Attributes:
     cell: the cell (static).
     params: `nnx.Param` that holds the cell's whole NamedTuple.
+    output_size: features of the output.
   """
 
   def __init__(self, cell: base.Cell, input_size: int, *, key: jax.Array):
     self.cell = cell
     self.params = nnx.Param(cell.init(key, input_size))
+    self.output_size = cell.output_size
 
   def initial_carry(self, batch_shape: Sequence[int]):
     """The cell's own initial carry, arrays `[*batch, size]`."""
@@ -41,12 +44,64 @@ class RNN(nnx.Module):
     return self.cell.step(self.params.get_value(), carry, inputs)
 
 
+class Bidirectional(nnx.Module):
+  """Two cells, one in each direction; see `recurrence.bidirectional`.
+
+  Attributes:
+    forward: `RNN` from the first step to the last.
+    backward: `RNN` from each row's own last valid step to the first.
+    merge: "concat", "sum" or "average" of the two outputs.
+    output_size: features of the merged output.
+  """
+
+  def __init__(
+    self,
+    forward: base.Cell,
+    backward: base.Cell,
+    input_size: int,
+    *,
+    merge: str = "concat",
+    key: jax.Array,
+  ):
+    base.check_choice("merge", merge, MERGES)
+    sizes = forward.output_size, backward.output_size
+    if merge != "concat" and sizes[0] != sizes[1]:
+      raise ValueError(
+        f"merge is {merge!r}, expected 'concat' for outputs of different sizes,"
+        f" {sizes[0]} and {sizes[1]}"
+      )
+    keys = jax.random.split(key)
+    self.forward = RNN(forward, input_size, key=keys[0])
+    self.backward = RNN(backward, input_size, key=keys[1])
+    self.merge = merge
+    self.output_size = sum(sizes) if merge == "concat" else sizes[0]
+
+  def initial_carry(self, batch_shape: Sequence[int]) -> tuple:
+    return (
+      self.forward.initial_carry(batch_shape),
+      self.backward.initial_carry(batch_shape),
+    )
+
+  def __call__(self, inputs: jax.Array, carry=None, **kwargs):
+    """`((forward carry, backward carry), outputs)`, as `bidirectional`."""
+    return bidirectional(
+      self.forward.cell,
+      self.backward.cell,
+      (self.forward.params.get_value(), self.backward.params.get_value()),
+      inputs,
+      initial_carry=carry,
+      merge=self.merge,
+      **kwargs,
+    )
+
+
 class StackedRNN(nnx.Module):
   """Recurrent layers with dropout between them.
 
   Dropout acts on the outputs of all layers but the last (Zaremba, Sutskever,
   Vinyals 2014, "Recurrent neural network regularization"), never on a carry,
-  with a fresh mask at every step.
+  with a fresh mask at every step. With `bidirectional` each layer has the cell
+  in both directions, outputs side by side; such a stack cannot stream.
   """
 
   def __init__(
@@ -55,14 +110,23 @@ class StackedRNN(nnx.Module):
     input_size: int,
     *,
     dropout: float = 0.0,
+    bidirectional: bool = False,
     key: jax.Array,
   ):
+    base.check_rate("dropout", dropout)
     self.dropout = dropout
+    self.bidirectional = bidirectional
     layers = []
     for index, cell in enumerate(cells):
-      layers.append(RNN(cell, input_size, key=jax.random.fold_in(key, index)))
-      input_size = cell.output_size
+      layer_key = jax.random.fold_in(key, index)
+      if bidirectional:
+        layer = Bidirectional(cell, cell, input_size, key=layer_key)
+      else:
+        layer = RNN(cell, input_size, key=layer_key)
+      layers.append(layer)
+      input_size = layer.output_size
     self.layers = nnx.List(layers)
+    self.output_size = input_size
 
   def initial_carry(self, batch_shape: Sequence[int]) -> tuple:
     return tuple(layer.initial_carry(batch_shape) for layer in self.layers)
@@ -100,7 +164,16 @@ class StackedRNN(nnx.Module):
     return tuple(last_carry), inputs
 
   def step(self, carry, inputs: jax.Array):
-    """One step of all layers, without noise: `(carry, output)`."""
+    """One step of all layers, without noise: `(carry, output)`.
+
+    Raises:
+      ValueError: the layers are bidirectional.
+    """
+    if self.bidirectional:
+      raise ValueError(
+        "bidirectional is True, expected False to step: the backward direction"
+        " starts at the end of the sequence"
+      )
     new_carry = []
     for layer, layer_carry in zip(self.layers, carry, strict=True):
       layer_carry, inputs = layer.step(layer_carry, inputs)

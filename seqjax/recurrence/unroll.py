@@ -6,14 +6,22 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.cells import base, wrappers
-from seqjax.recurrence import checkpointed, fused, scan
-from seqjax.recurrence import lengths as lengths_lib
+from seqjax.recurrence import arguments
+from seqjax.recurrence.associative import Associative
+from seqjax.recurrence.auto import Auto
+from seqjax.recurrence.checkpointed import Checkpointed
+from seqjax.recurrence.fused import Fused
+from seqjax.recurrence.newton import Newton
+from seqjax.recurrence.scan import Scan
 
 # One entry a way to evaluate a recurrence; all agree with "scan".
 METHODS = {
-  "scan": scan.Scan(),
-  "fused": fused.Fused(),
-  "checkpointed": checkpointed.Checkpointed(),
+  "auto": Auto(),
+  "scan": Scan(),
+  "fused": Fused(),
+  "checkpointed": Checkpointed(),
+  "associative": Associative(),
+  "newton": Newton(),
 }
 
 
@@ -53,65 +61,26 @@ def unroll(
     reverse: process from the last valid step to the first, each row within its
       own length. Outputs stay aligned with the positions of the inputs.
     time_major: see `inputs`.
-    method: "scan", "fused", "checkpointed", or an object with options such as
+    method: how: "auto", "scan", "fused", "checkpointed", "associative",
+      "newton", "cudnn", or an object with options such as
       `Checkpointed(segment=64)`; each module of this folder says what it is
-      good for. "auto" is "scan".
+      good for, `auto.py` what is chosen when. A `Stack` and the wrappers that
+      leave the recurrence as it is run the cells inside of them by `method`.
 
   Returns:
     `(carry, outputs)`: the carry after each row's own last processed step, and
     outputs laid out as the inputs, `[*batch, time, output_size]`.
 
   Raises:
-    ValueError: an argument has the wrong rank, size, dtype or structure.
+    ValueError: an argument has the wrong rank, size, dtype or structure, or the
+      method cannot run the cell.
   """
-  inputs = jnp.asarray(inputs)
-  if inputs.ndim < 2:
-    raise ValueError(
-      f"inputs has shape {inputs.shape}, expected [*batch, time, features]"
-    )
-  if not jnp.issubdtype(inputs.dtype, jnp.floating):
-    raise ValueError(
-      f"inputs has dtype {inputs.dtype}, expected a floating dtype (embed or"
-      " one-hot encode integers first)"
-    )
-  base.check_params(cell, params)
-  input_size = cell.input_size(params)
-  if inputs.shape[-1] != input_size:
-    raise ValueError(
-      f"inputs has {inputs.shape[-1]} features, expected {input_size}, the"
-      f" input_size that params were made for"
-    )
-  if not time_major:
-    inputs = jnp.moveaxis(inputs, -2, 0)
-  time, *batch = inputs.shape[:-1]
-  batch_shape = tuple(batch)
-  if resets is not None:
-    flags = (time, *batch) if time_major else (*batch, time)
-    lengths_lib.check_resets(resets, flags)
-    resets = jnp.asarray(resets)
-    resets = resets if time_major else jnp.moveaxis(resets, -1, 0)
-  if lengths is not None:
-    lengths_lib.check_lengths(lengths, batch_shape, time)
-    lengths = jnp.asarray(lengths)
-  if initial_carry is not None:
-    expected = jax.eval_shape(
-      functools.partial(cell.initial_carry, batch_shape=batch_shape), params
-    )
-    base.check_like("initial_carry", initial_carry, expected, f"{cell}")
-
-  method = resolve_method(method)
-  _check_method(method, cell)
-  carry, outputs = _unroll(
-    cell,
-    method,
-    reverse,
-    params,
-    inputs,
-    lengths,
-    resets,
-    initial_carry,
-    key,
+  sequence = arguments.check(
+    cell, params, inputs, lengths, resets, initial_carry, key, time_major
   )
+  method = resolve_method(method)
+  check_method(method, cell)
+  carry, outputs = _unroll(cell, method, reverse, params, sequence)
   return carry, outputs if time_major else jnp.moveaxis(outputs, 0, -2)
 
 
@@ -121,10 +90,8 @@ def resolve_method(method):
   Raises:
     ValueError: the name is unknown.
   """
-  if method == "auto":
-    return METHODS["scan"]
   if isinstance(method, str):
-    base.check_choice("method", method, ("auto", *METHODS))
+    base.check_choice("method", method, METHODS)
     return METHODS[method]
   if not hasattr(method, "run"):
     raise ValueError(
@@ -133,55 +100,65 @@ def resolve_method(method):
   return method
 
 
-def _check_method(method, cell):
-  if isinstance(cell, wrappers.Stack):
-    for layer in cell.layers:
-      _check_method(method, layer)
-  else:
-    method.check(cell)
+def check_method(method, cell):
+  """Raises ValueError if `method` cannot run a cell inside of `cell`."""
+  match cell:
+    case wrappers.Stack():
+      for layer in cell.layers:
+        check_method(method, layer)
+    case wrappers.Outer():
+      check_method(method, cell.cell)
+    case _:
+      method.check(cell)
 
 
 # Jitted so that a call outside of any trace compiles once, not every time.
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _unroll(
-  cell, method, reverse, params, inputs, lengths, resets, initial_carry, key
-):
-  time, *batch = inputs.shape[:-1]
-  valid = keys = prepare_key = None
-  if lengths is not None:
-    valid = jnp.moveaxis(lengths_lib.length_mask(lengths, time), -1, 0)
-    # A NaN in the padding would survive `where` in the gradient.
-    inputs = lengths_lib.select(valid, inputs, jnp.zeros_like(inputs))
-    if resets is not None:
-      resets = resets & valid
-  if key is not None:
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, jnp.arange(time))
-    prepare_key = jax.random.fold_in(key, base.PREPARE_POSITION)
-  params = cell.prepare(params, tuple(batch), key=prepare_key)
-  fresh_carry = cell.initial_carry(params, tuple(batch))
-  carry = fresh_carry if initial_carry is None else initial_carry
-  steps = scan.Steps(inputs, valid, resets, keys)
-  return _run(cell, method, params, carry, fresh_carry, steps, reverse)
+def _unroll(cell, method, reverse, params, sequence):
+  problem = arguments.prepare(cell, params, sequence)
+  return run(cell, method, *problem, reverse)
 
 
-def _run(cell, method, params, carry, fresh_carry, steps, reverse):
-  """A stack layer after layer, any other cell by `method`."""
-  if not isinstance(cell, wrappers.Stack):
-    return method.run(cell, params, carry, fresh_carry, steps, reverse)
-  last_carry, keys = [], steps.key
-  for index, layer in enumerate(cell.layers):
-    if keys is not None:
-      layer_keys = jax.vmap(wrappers.layer_key, (0, None))(keys, index)
-      steps = steps._replace(key=layer_keys)
-    layer_carry, outputs = _run(
-      layer,
-      method,
-      params[index],
-      carry[index],
-      fresh_carry[index],
-      steps,
-      reverse,
-    )
-    last_carry.append(layer_carry)
-    steps = steps._replace(inputs=outputs)
-  return tuple(last_carry), steps.inputs
+def run(cell, method, params, carry, fresh_carry, steps, reverse):
+  """A stack layer after layer, inside of wrappers, any other cell by `method`.
+
+  Args and returns as `Scan.run`.
+  """
+  inner_run = functools.partial(run, method=method, reverse=reverse)
+  match cell:
+    case wrappers.Stack():
+      last_carry, keys = [], steps.key
+      for index, layer in enumerate(cell.layers):
+        layer_carry, outputs = inner_run(
+          layer,
+          params=params[index],
+          carry=carry[index],
+          fresh_carry=fresh_carry[index],
+          steps=steps._replace(key=_subkeys(keys, index)),
+        )
+        last_carry.append(layer_carry)
+        steps = steps._replace(inputs=outputs)
+      return tuple(last_carry), steps.inputs
+    case wrappers.Outer():
+      inputs, keys = steps.inputs, steps.key
+      over_time = lambda f, *args: jax.vmap(
+        functools.partial(f, params), [None if a is None else 0 for a in args]
+      )(*args)
+      fed = over_time(cell.before, inputs, _subkeys(keys, 1))
+      carry, outputs = inner_run(
+        cell.cell,
+        params=cell.inner(params),
+        carry=carry,
+        fresh_carry=fresh_carry,
+        steps=steps._replace(inputs=fed, key=_subkeys(keys, 0)),
+      )
+      return carry, over_time(cell.after, inputs, outputs, _subkeys(keys, 2))
+    case _:
+      if not steps.inputs.shape[0]:
+        method = Scan()  # no steps: nothing to choose
+      return method.run(cell, params, carry, fresh_carry, steps, reverse)
+
+
+def _subkeys(keys, index):
+  """`base.subkey` of the key of every step."""
+  return None if keys is None else jax.vmap(base.subkey, (0, None))(keys, index)

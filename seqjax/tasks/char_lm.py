@@ -59,6 +59,13 @@ class CharLM:
     self.items_per_step = config.batch_size * config.window
     self.modes = {"generate": self.generate}
     self._cells = cells.create(config.model)
+    if config.model.tie_embeddings and (
+      config.model.embed_size != self._cells[-1].output_size
+    ):
+      raise InputError(
+        f"config.model.embed_size is {config.model.embed_size}, expected"
+        f" {self._cells[-1].output_size}, the hidden_size, for tie_embeddings"
+      )
 
   # The corpus and the model are made when first needed: generation has no use
   # for the one, bad input is found before the other is built.
@@ -113,6 +120,8 @@ class CharLM:
       embed_size=model.embed_size,
       dropout=model.dropout,
       compute_dtype=model.compute_dtype,
+      tie_embeddings=model.tie_embeddings,
+      method=model.method,
       key=key,
     )
     return build, nn.functionalize(build(jax.random.key(0)))[1]

@@ -8,16 +8,39 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import seqjax
 from seqjax.cells import GRU, LSTM, Elman, GRUCarry, LSTMCarry, Stack
 
+# Plain cells of 5 units; those made of other cells are in wrappers_test.py.
 CELLS = {
   "elman_tanh": Elman(5),
   "elman_relu": Elman(5, activation="relu", recurrent_init="identity"),
   "elman_sigmoid": Elman(5, activation="sigmoid"),
+  "indrnn": seqjax.IndRNN(5),
   "lstm": LSTM(5),
+  "lstm_peepholes": LSTM(5, peepholes=True),
+  "lstm_projection": LSTM(5, projection_size=4),
   "gru_reset_after": GRU(5),
   "gru_original": GRU(5, reset_after=False),
+  "mgu": seqjax.MGU(5),
+  "layer_norm_lstm": seqjax.LayerNormLSTM(5),
+  "layer_norm_gru": seqjax.LayerNormGRU(5),
+  "output_feedback": seqjax.OutputFeedback(5, 4, output_activation="sigmoid"),
+  "linear_rnn": seqjax.LinearRNN(5),
+  "min_gru": seqjax.MinGRU(5),
+  "min_gru_linear": seqjax.MinGRU(5, candidate="linear"),
+  "min_lstm": seqjax.MinLSTM(5),
+  "min_lstm_linear": seqjax.MinLSTM(5, candidate="linear"),
+  "lru": seqjax.LRU(5, 4),
 }
+UNFACTORED = {"gru_original", "mgu"} | {
+  name
+  for name, cell in CELLS.items()
+  if isinstance(cell, seqjax.cells.LinearCell)
+}
+ORTHOGONAL = [
+  name for name, cell in CELLS.items() if hasattr(cell, "recurrent_init")
+]
 
 
 def sigmoid(x):
@@ -46,13 +69,21 @@ def elman_equations(activation):
   return step
 
 
-def lstm_equations(params, carry, x):
-  (h, c) = carry
-  w, u, b = (gates(p, 4) for p in params)
-  i, f, o = (sigmoid(x @ w[k] + h @ u[k] + b[k]) for k in (0, 1, 3))
-  g = np.tanh(x @ w[2] + h @ u[2] + b[2])
-  c = f * c + i * g
-  return (o * np.tanh(c), c), o * np.tanh(c)
+def lstm_equations(peepholes=False, projection=False):
+  def step(params, carry, x):
+    (h, c) = carry
+    w, u, b = (gates(p, 4) for p in params[:3])
+    p_i, p_f, p_o = gates(params.peephole, 3) if peepholes else (0, 0, 0)
+    z = [x @ w[k] + h @ u[k] + b[k] for k in range(4)]
+    i = sigmoid(z[0] + p_i * c)
+    f = sigmoid(z[1] + p_f * c)
+    c = f * c + i * np.tanh(z[2])
+    h = sigmoid(z[3] + p_o * c) * np.tanh(c)
+    if projection:
+      h = h @ np.asarray(params.projection)
+    return (h, c), h
+
+  return step
 
 
 def gru_after_equations(params, carry, x):
@@ -73,13 +104,117 @@ def gru_original_equations(params, carry, x):
   return (h,), h
 
 
+def mgu_equations(params, carry, x):
+  (h,) = carry
+  w, u, b = (gates(p, 2) for p in params)
+  f = sigmoid(x @ w[0] + h @ u[0] + b[0])
+  n = np.tanh(x @ w[1] + (f * h) @ u[1] + b[1])
+  h = (1 - f) * h + f * n
+  return (h,), h
+
+
+def indrnn_equations(params, carry, x):
+  w, u, b = (np.asarray(p) for p in params)
+  h = np.maximum(x @ w + u * carry[0] + b, 0)
+  return (h,), h
+
+
+def norm(x, gain):
+  centred = x - x.mean(-1, keepdims=True)
+  return gain * centred / np.sqrt(x.var(-1, keepdims=True) + 1e-5)
+
+
+def layer_norm_lstm_equations(params, carry, x):
+  (h, c) = carry
+  w, u, b, gain_x, gain_h = (gates(p, 4) for p in params[:5])
+  gain_c, b_c = (np.asarray(p) for p in params[5:])
+  z = [
+    norm(x @ w[k], gain_x[k]) + norm(h @ u[k], gain_h[k]) + b[k]
+    for k in range(4)
+  ]
+  c = sigmoid(z[1]) * c + sigmoid(z[0]) * np.tanh(z[2])
+  h = sigmoid(z[3]) * np.tanh(norm(c, gain_c) + b_c)
+  return (h, c), h
+
+
+def layer_norm_gru_equations(params, carry, x):
+  (h,) = carry
+  w, u, b = (gates(p, 3) for p in params[:3])
+  c_n = np.asarray(params[3])
+  gain_x, gain_h = (gates(p, 3) for p in params[4:])
+  of_x = [norm(x @ w[k], gain_x[k]) + b[k] for k in range(3)]
+  of_h = [norm(h @ u[k], gain_h[k]) for k in range(3)]
+  r, z = sigmoid(of_x[0] + of_h[0]), sigmoid(of_x[1] + of_h[1])
+  n = np.tanh(of_x[2] + r * (of_h[2] + c_n))
+  h = (1 - z) * n + z * h
+  return (h,), h
+
+
+def output_feedback_equations(params, carry, x):
+  w, u, b, v, d = (np.asarray(p) for p in params)
+  y = sigmoid(np.tanh(x @ w + carry[0] @ u + b) @ v + d)
+  return (y,), y
+
+
+def linear_rnn_equations(params, carry, x):
+  w, a, b = (np.asarray(p) for p in params)
+  h = a * carry[0] + x @ w + b
+  return (h,), h
+
+
+def positive(x):
+  return np.where(x >= 0, x + 0.5, sigmoid(x))
+
+
+def min_gru_equations(candidate):
+  def step(params, carry, x):
+    w, b = (gates(p, 2) for p in params)
+    z = sigmoid(x @ w[0] + b[0])
+    h = (1 - z) * carry[0] + z * candidate(x @ w[1] + b[1])
+    return (h,), h
+
+  return step
+
+
+def min_lstm_equations(candidate):
+  def step(params, carry, x):
+    w, b = (gates(p, 3) for p in params)
+    f, i = sigmoid(x @ w[0] + b[0]), sigmoid(x @ w[1] + b[1])
+    h = f / (f + i) * carry[0] + i / (f + i) * candidate(x @ w[2] + b[2])
+    return (h,), h
+
+  return step
+
+
+def lru_equations(params, carry, x):
+  kernel_b, kernel_c, d, nu, theta, gamma = (np.asarray(p) for p in params)
+  lam = np.exp(-np.exp(nu) + 1j * np.exp(theta))
+  b = kernel_b[:, :5] + 1j * kernel_b[:, 5:]
+  c = kernel_c[:5] - 1j * kernel_c[5:]
+  s = lam * (carry[0] + 1j * carry[1]) + np.exp(gamma) * (x @ b)
+  return (s.real, s.imag), (s @ c).real + x @ d
+
+
 EQUATIONS = {
   "elman_tanh": elman_equations(np.tanh),
   "elman_relu": elman_equations(lambda x: np.maximum(x, 0)),
   "elman_sigmoid": elman_equations(sigmoid),
-  "lstm": lstm_equations,
+  "indrnn": indrnn_equations,
+  "lstm": lstm_equations(),
+  "lstm_peepholes": lstm_equations(peepholes=True),
+  "lstm_projection": lstm_equations(projection=True),
   "gru_reset_after": gru_after_equations,
   "gru_original": gru_original_equations,
+  "mgu": mgu_equations,
+  "layer_norm_lstm": layer_norm_lstm_equations,
+  "layer_norm_gru": layer_norm_gru_equations,
+  "output_feedback": output_feedback_equations,
+  "linear_rnn": linear_rnn_equations,
+  "min_gru": min_gru_equations(positive),
+  "min_gru_linear": min_gru_equations(lambda x: x),
+  "min_lstm": min_lstm_equations(positive),
+  "min_lstm_linear": min_lstm_equations(lambda x: x),
+  "lru": lru_equations,
 }
 
 
@@ -117,13 +252,13 @@ def test_no_other_cell_passes_for_it(name):
       continue
     try:
       pairs = run_pair(CELLS[name], equations)
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, AttributeError):
       continue  # not even the same parameters
     worst = max(np.abs(np.asarray(a) - e).max() for a, e in pairs)
     assert worst > 1e-3, other
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", ORTHOGONAL)
 def test_recurrent_kernel_is_orthogonal_per_gate(name):
   cell = dataclasses.replace(CELLS[name], recurrent_init="orthogonal")
   params = cell.init(jax.random.key(0), 3)
@@ -180,7 +315,7 @@ def test_cells_are_values(name):
 @pytest.mark.parametrize("name", CELLS)
 def test_factored_parts_make_the_step(name):
   cell = CELLS[name]
-  assert cell.factored == (name != "gru_original")
+  assert cell.factored == (name not in UNFACTORED)
   if not cell.factored:
     return
   params = random_params(cell, 3)
@@ -199,7 +334,8 @@ def test_any_batch_rank(name, batch_shape):
   params = cell.init(jax.random.key(0), 3)
   carry = cell.initial_carry(params, batch_shape)
   carry, output = cell.step(params, carry, jnp.ones((*batch_shape, 3)))
-  chex.assert_shape([output, *carry], (*batch_shape, 5))
+  chex.assert_shape(output, (*batch_shape, cell.output_size))
+  chex.assert_tree_shape_prefix(carry, batch_shape)
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -240,6 +376,15 @@ def test_stack_step_is_layer_after_layer():
     (lambda: GRU(2.5), "hidden_size is 2.5"),
     (lambda: Elman(3, activation="gelu"), "activation is 'gelu', expected"),
     (lambda: LSTM(3, recurrent_init="orth"), "recurrent_init is 'orth'"),
+    (
+      lambda: GRU(3, recurrent_init="orthogonal:x"),
+      "recurrent_init is 'orthogonal:x', expected a number behind the colon",
+    ),
+    (lambda: LSTM(3, chrono=2), "chrono is 2, expected 0"),
+    (lambda: LSTM(3, projection_size=-1), "projection_size is -1"),
+    (lambda: seqjax.LRU(3, 3, max_radius=1.0), "max_radius 1.0, expected 0 <="),
+    (lambda: seqjax.LinearRNN(3, min_decay=2.0), "min_decay is 2.0, expected"),
+    (lambda: seqjax.MinGRU(3, candidate="g"), "candidate is 'g', expected"),
     (lambda: LSTM(3).init(jax.random.key(0), 0), "input_size is 0"),
     (lambda: Stack(()), "layers is empty"),
     (lambda: Stack((3,)), "layers holds 3"),
@@ -249,3 +394,66 @@ def test_bad_hyperparameters(build, message):
   with pytest.raises(ValueError, match=message) as error:
     build()
   assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+  ("spec", "scale"), [("orthogonal", 1.0), ("orthogonal:0.5", 0.5)]
+)
+def test_a_factor_scales_the_draw(spec, scale):
+  kernel = Elman(6, recurrent_init=spec).init(jax.random.key(0), 2)
+  singular = np.linalg.svd(kernel.recurrent_kernel, compute_uv=False)
+  np.testing.assert_allclose(singular, scale, atol=1e-5)
+
+
+def test_scaled_identity():
+  params = Elman(3, recurrent_init="identity:0.01").init(jax.random.key(0), 2)
+  np.testing.assert_allclose(params.recurrent_kernel, 0.01 * np.eye(3))
+
+
+def test_chrono_init_spreads_time_constants():
+  """Tallec and Ollivier 2018: b_f ~ log(U(1, T - 1)), b_i = -b_f."""
+  i, f, g, o = np.split(
+    LSTM(2000, chrono=101).init(jax.random.key(0), 3).bias, 4
+  )
+  np.testing.assert_array_equal(i, -f)
+  assert not g.any()
+  assert not o.any()
+  u = np.exp(f)
+  assert u.min() >= 1.0
+  assert u.max() <= 100.001
+  # The mean and the spread of U(1, 100).
+  np.testing.assert_allclose(u.mean(), 50.5, atol=2)
+  np.testing.assert_allclose(u.std(), 99 / np.sqrt(12), atol=1)
+  r, z, n = np.split(GRU(50, chrono=20).init(jax.random.key(0), 3).bias, 3)
+  assert not r.any()
+  assert not n.any()
+  assert (z >= 0).all()
+  assert z.max() <= np.log(19.001)
+
+
+def test_min_lstm_gates_that_are_both_shut():
+  """f / (f + i) is 0 / 0 in float32; the share of each is still defined."""
+  cell = seqjax.MinLSTM(1)
+  params = cell.init(jax.random.key(0), 1)._replace(
+    input_kernel=jnp.zeros((1, 3)), bias=jnp.array([-200.0, -201.0, 3.0])
+  )
+  a, b = cell.coefficients(params, jnp.zeros((1,)))
+  share = 1 / (1 + np.exp(-1.0))
+  np.testing.assert_allclose(a, share, rtol=1e-5)
+  np.testing.assert_allclose(b, (1 - share) * 3.5, rtol=1e-5)
+
+
+def test_lru_ring():
+  """|lambda| uniform in area between the radii, phases below the largest."""
+  cell = seqjax.LRU(4000, 1, min_radius=0.5, max_radius=0.8, max_phase=1.0)
+  params = cell.init(jax.random.key(0), 1)
+  radius = np.exp(-np.exp(params.log_nu))
+  assert radius.min() >= 0.5 - 1e-5
+  assert radius.max() <= 0.8 + 1e-5
+  np.testing.assert_allclose(
+    (radius**2).mean(), (0.5**2 + 0.8**2) / 2, atol=0.01
+  )
+  assert np.exp(params.log_theta).max() <= 1.0
+  np.testing.assert_allclose(
+    np.exp(2 * params.log_gamma), 1 - radius**2, rtol=1e-4
+  )

@@ -73,3 +73,23 @@ def test_dropout_acts_only_with_a_key():
   chex.assert_trees_all_equal(apply(params, TOKENS), plain(params, TOKENS))
   noisy = apply(params, TOKENS, key=jax.random.key(1))[1]
   assert not np.allclose(noisy, plain(params, TOKENS)[1])
+
+
+@pytest.mark.usefixtures("nnx_mode")
+def test_tied_embeddings_share_one_matrix():
+  params, apply = make(tie_embeddings=True, embed_size=4)
+  assert "head" not in params
+  params["bias"] = jnp.arange(V) / 10
+  _, logits = apply(params, TOKENS)
+  embedding = params["embed"]["embedding"]
+  free, apply_free = make(embed_size=4)
+  free = {**params, "head": {"kernel": embedding.T, "bias": params["bias"]}}
+  del free["bias"]
+  np.testing.assert_allclose(logits, apply_free(free, TOKENS)[1], atol=1e-6)
+  with pytest.raises(ValueError, match="embed_size is 3, expected 4"):
+    make(tie_embeddings=True)
+
+
+def test_tied_logits_of_the_wrong_width():
+  with pytest.raises(ValueError, match="outputs has 3 features, expected 4"):
+    nn.tied_logits(jnp.ones((2, 3)), jnp.ones((V, 4)), jnp.zeros(V))

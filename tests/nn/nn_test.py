@@ -127,3 +127,58 @@ def test_only_functional_says_split_or_merge():
     )
   }
   assert says == {"nn/functional.py"}
+
+
+@pytest.mark.usefixtures("nnx_mode")
+@pytest.mark.parametrize(
+  ("merge", "size"), [("concat", 8), ("sum", 4), ("average", 4)]
+)
+def test_bidirectional_module_is_the_function(merge, size):
+  forward, backward = LSTM(4), GRU(4)
+  module = nn.Bidirectional(
+    forward, backward, 3, merge=merge, key=jax.random.key(0)
+  )
+  assert module.output_size == size
+  params, apply = nn.functionalize(module)
+  lengths = jnp.array([2, 6])
+  expected = seqjax.bidirectional(
+    forward,
+    backward,
+    (params["forward"]["params"], params["backward"]["params"]),
+    X,
+    lengths=lengths,
+    merge=merge,
+  )
+  actual = apply(params, X, lengths=lengths)
+  chex.assert_trees_all_equal(actual, expected)
+  chex.assert_shape(actual[1], (2, 6, size))
+
+
+@pytest.mark.usefixtures("nnx_mode")
+def test_stack_of_bidirectional_layers_on_ragged_rows():
+  params, apply = nn.functionalize(
+    nn.StackedRNN([LSTM(4)] * 2, 3, bidirectional=True, key=jax.random.key(0))
+  )
+  lengths = [2, 6]
+  carry, outputs = apply(params, X, lengths=jnp.array(lengths))
+  chex.assert_shape(outputs, (2, 6, 8))
+  for row, length in enumerate(lengths):
+    alone_carry, alone = apply(params, X[row : row + 1, :length])
+    np.testing.assert_allclose(outputs[row, :length], alone[0], atol=1e-6)
+    chex.assert_trees_all_close(
+      jax.tree.map(lambda c, r=row: c[r], carry),
+      jax.tree.map(lambda c: c[0], alone_carry),
+      atol=1e-6,
+    )
+  with pytest.raises(ValueError, match="bidirectional is True, expected False"):
+    apply(params, carry, X[:, 0], method="step")
+
+
+def test_bad_modules():
+  key = jax.random.key(0)
+  with pytest.raises(ValueError, match="merge is 'mean', expected one of"):
+    nn.Bidirectional(LSTM(4), LSTM(4), 3, merge="mean", key=key)
+  with pytest.raises(ValueError, match="merge is 'sum', expected 'concat'"):
+    nn.Bidirectional(LSTM(4), LSTM(5), 3, merge="sum", key=key)
+  with pytest.raises(ValueError, match="dropout is 1.5, expected a rate"):
+    nn.StackedRNN([LSTM(4)], 3, dropout=1.5, key=key)

@@ -7,6 +7,7 @@ import pytest
 
 from seqjax.data import batching
 from seqjax.errors import InputError
+from seqjax.models import cells
 from seqjax.tasks import base
 from seqjax.train import loop
 from tests.train.loop_test import tiny
@@ -178,6 +179,40 @@ def test_every_cell_learns(path, cell):
   assert losses[-1] < 0.7 * losses[0]
 
 
+@pytest.mark.parametrize("cell", cells.CELLS)
+def test_every_cell_by_name(path, cell):
+  config = tiny(data={"path": path})
+  with config.unlocked():
+    config.model.cell = cell
+    config.model.compute_dtype = "bfloat16"
+  task = base.create(config, None)
+  params = task.init(jax.random.key(0))
+  batch = next(task.train_batches())
+  loss = lambda p: task.loss(p, batch, task.initial_carry(p), None)[0]
+  value, grads = jax.jit(jax.value_and_grad(loss))(params)
+  np.testing.assert_allclose(value, np.log(len(task.vocabulary)), rtol=0.3)
+  assert all(jnp.isfinite(g).all() for g in jax.tree.leaves(grads))
+
+
+@pytest.mark.parametrize(
+  ("change", "message"),
+  [
+    ({"method": "fusde"}, "config.model: method is 'fusde', expected one of"),
+    (
+      {"method": "associative"},
+      "config.model: method 'associative' needs a recurrence that is linear",
+    ),
+    ({"tie_embeddings": True}, "embed_size is 4, expected 8, the hidden_size"),
+  ],
+)
+def test_bad_model_options(path, change, message):
+  config = tiny(data={"path": path})
+  with config.unlocked():
+    config.model.update(change)
+  with pytest.raises(InputError, match=message):
+    base.create(config, None)
+
+
 @pytest.mark.slow
 def test_default_experiment_beats_the_bigrams(tmp_path):
   """Real text: the default config, shortened, against counted bigrams."""
@@ -186,6 +221,7 @@ def test_default_experiment_beats_the_bigrams(tmp_path):
   )
   with config.unlocked():
     config.model.hidden_size = 128
+    config.model.embed_size = 64
   loop.train(config, tmp_path)
   task = base.create(config, tmp_path)
   params, _ = loop.load_params(config, tmp_path, task)

@@ -1,0 +1,38 @@
+"""The read-out of a language model that shares the embedding's weights."""
+
+import jax
+
+from seqjax.cells import base
+
+
+def tied_logits(
+  outputs: jax.Array,
+  embedding: jax.Array,
+  bias: jax.Array,
+  compute_dtype: str | None = None,
+) -> jax.Array:
+  """Scores of all symbols by the embedding itself: y E^T + b.
+
+  Press and Wolf 2017, "Using the output embedding to improve language models";
+  Inan, Khosravi, Socher 2017, "Tying word vectors and word classifiers". One
+  matrix of V * E numbers instead of two.
+
+  Args:
+    outputs: `[..., embed_size]`.
+    embedding: `[vocab_size, embed_size]`.
+    bias: `[vocab_size]`.
+    compute_dtype: dtype of the matrix product; None is the embedding's.
+
+  Returns:
+    logits `[..., vocab_size]`.
+
+  Raises:
+    ValueError: the outputs are not as wide as the embedding.
+  """
+  if outputs.shape[-1] != embedding.shape[-1]:
+    raise ValueError(
+      f"outputs has {outputs.shape[-1]} features, expected"
+      f" {embedding.shape[-1]}, the embedding's (add a layer of that size, or"
+      " a projection)"
+    )
+  return base.affine(outputs, embedding.T, bias, compute_dtype)

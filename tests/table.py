@@ -1,0 +1,69 @@
+"""The table of cells x methods: a new cell or method is one line here.
+
+`tests/recurrence/unroll_test.py` runs the whole of it, the README prints it.
+"""
+
+import seqjax
+from seqjax import GRU, LSTM
+from seqjax.recurrence import Associative, Checkpointed, Fused, Newton, Scan
+
+CELLS = {
+  "Elman": seqjax.Elman(4),
+  "IndRNN": seqjax.IndRNN(4),
+  "LSTM": LSTM(4),
+  "LSTM, peepholes": LSTM(4, peepholes=True),
+  "LSTM, projection": LSTM(4, projection_size=3),
+  "GRU": GRU(4),
+  "GRU, original": GRU(4, reset_after=False),
+  "MGU": seqjax.MGU(4),
+  "LayerNormLSTM": seqjax.LayerNormLSTM(4),
+  "LayerNormGRU": seqjax.LayerNormGRU(4),
+  "OutputFeedback": seqjax.OutputFeedback(4, 2),
+  "Autoregressive": seqjax.Autoregressive(LSTM(4), 2),
+  "LinearRNN": seqjax.LinearRNN(4),
+  "MinGRU": seqjax.MinGRU(4),
+  "MinLSTM": seqjax.MinLSTM(4),
+  "LRU": seqjax.LRU(4, 2),
+  "Stack": seqjax.Stack((LSTM(4), GRU(3))),
+  "Stack, linear": seqjax.Stack((seqjax.MinGRU(4), seqjax.LRU(3, 2))),
+  "Residual": seqjax.Residual(LSTM(3)),
+  "LearnedCarry": seqjax.LearnedCarry(LSTM(4)),
+  "WeightDrop": seqjax.WeightDrop(LSTM(4), 0.3),
+  "Dropout": seqjax.Dropout(GRU(4), 0.3, 0.4),
+  "Dropout, per step": seqjax.Dropout(GRU(4), 0.3, 0.4, variational=False),
+  "RecurrentDropout": seqjax.RecurrentDropout(LSTM(4), 0.3),
+  "RecurrentDropout, per step": seqjax.RecurrentDropout(
+    GRU(4), 0.3, variational=False
+  ),
+  "Zoneout": seqjax.Zoneout(LSTM(4), h=0.2, c=0.3),
+}
+
+METHODS = {
+  "scan": Scan(),
+  "fused": Fused(),
+  "checkpointed": Checkpointed(segment=2),
+  "checkpointed, fused": Checkpointed(segment=2, inner=Fused()),
+  "associative": Associative(),
+  "newton": Newton(),
+  "newton, diagonal": Newton(jacobian="diagonal"),
+}
+
+# The cells that a method runs, where it does not run all.
+LINEAR = {"LinearRNN", "MinGRU", "MinLSTM", "LRU", "Stack, linear"}
+UNFACTORED = LINEAR | {
+  "GRU, original",
+  "MGU",
+  "Autoregressive",
+  "RecurrentDropout, per step",
+  "Zoneout",
+}
+RUNS = {
+  "fused": set(CELLS) - UNFACTORED,
+  "checkpointed, fused": set(CELLS) - UNFACTORED,
+  "associative": LINEAR,
+}
+
+
+def runs(method: str, cell: str) -> bool:
+  """Whether the method runs the cell or refuses it."""
+  return cell in RUNS.get(method, CELLS)
