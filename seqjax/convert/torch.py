@@ -91,15 +91,15 @@ def to_torch(cell: Elman | LSTM | GRU, params, *, suffix: str = "l0") -> dict:
 
 def _gates(cell: Elman | LSTM | GRU) -> int:
   match cell:
-    case LSTM():
+    case LSTM(peepholes=False, projection_size=0):
       return 4
     case GRU(reset_after=True):
       return 3
     case Elman(activation="tanh" | "relu"):
       return 1
   raise ValueError(
-    f"cell is {cell}, expected LSTM, GRU(reset_after=True) or Elman with tanh"
-    " or relu: PyTorch has no other"
+    f"cell is {cell}, expected LSTM without peepholes or projection,"
+    " GRU(reset_after=True) or Elman with tanh or relu"
   )
 
 

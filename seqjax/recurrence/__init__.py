@@ -4,6 +4,7 @@ from seqjax.recurrence.associative import Associative as Associative
 from seqjax.recurrence.auto import Auto as Auto
 from seqjax.recurrence.bidirectional import bidirectional as bidirectional
 from seqjax.recurrence.checkpointed import Checkpointed as Checkpointed
+from seqjax.recurrence.cudnn import Cudnn as Cudnn
 from seqjax.recurrence.fused import Fused as Fused
 from seqjax.recurrence.lengths import length_mask as length_mask
 from seqjax.recurrence.linear_scan import linear_scan as linear_scan

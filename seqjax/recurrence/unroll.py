@@ -10,6 +10,7 @@ from seqjax.recurrence import arguments
 from seqjax.recurrence.associative import Associative
 from seqjax.recurrence.auto import Auto
 from seqjax.recurrence.checkpointed import Checkpointed
+from seqjax.recurrence.cudnn import Cudnn
 from seqjax.recurrence.fused import Fused
 from seqjax.recurrence.newton import Newton
 from seqjax.recurrence.scan import Scan
@@ -22,6 +23,7 @@ METHODS = {
   "checkpointed": Checkpointed(),
   "associative": Associative(),
   "newton": Newton(),
+  "cudnn": Cudnn(),
 }
 
 

@@ -1,0 +1,119 @@
+"""An LSTM by NVIDIA's own kernel."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+from jax.experimental import rnn
+
+from seqjax.cells import base
+from seqjax.cells.lstm import LSTM, LSTMParams
+from seqjax.recurrence import lengths
+from seqjax.recurrence.scan import Steps
+
+# The kernel; the tests put the pure reference in its place.
+kernel = rnn.lstm
+
+
+@dataclasses.dataclass(frozen=True)
+class Cudnn:
+  """cuDNN's LSTM through `jax.experimental.rnn`: one kernel for all steps.
+
+  For a plain `LSTM` in float32 on an NVIDIA GPU, rows of any length, both
+  directions, without resets. Reverse mode only. The products are full float32
+  if `exact`, else TF32 with its 10 bits of mantissa.
+
+  Attributes:
+    exact: no TF32.
+  """
+
+  exact: bool = True
+
+  def check(self, cell: base.Cell) -> None:
+    """Raises ValueError unless cuDNN is there and has such a cell."""
+    if not isinstance(cell, LSTM) or cell.peepholes or cell.projection_size:
+      raise ValueError(
+        "method 'cudnn' needs an LSTM without peepholes or projection, which"
+        f" {cell} is not; use method 'scan'"
+      )
+    if cell.compute_dtype not in (None, "float32"):
+      raise ValueError(
+        f"method 'cudnn' needs compute_dtype 'float32', not"
+        f" {cell.compute_dtype!r}; use method 'scan'"
+      )
+    if jax.default_backend() != "gpu":
+      raise ValueError(
+        "method 'cudnn' needs an NVIDIA GPU, but JAX runs on"
+        f" {jax.default_backend()}; use method 'scan'"
+      )
+
+  def run(self, cell: LSTM, params, carry, fresh_carry, steps: Steps, reverse):
+    """See `Scan.run`."""
+    del fresh_carry
+    if steps.reset is not None:
+      raise ValueError(
+        "method 'cudnn' has no resets; use method 'scan', or a row for every"
+        " sequence"
+      )
+    time, *batch, features = steps.inputs.shape
+    size = cell.hidden_size
+    inputs = steps.inputs.reshape(time, -1, features).swapaxes(0, 1)
+    rows = inputs.shape[0]
+    count = jnp.full((rows,), time, jnp.int32)
+    if steps.valid is not None:
+      count = steps.valid.reshape(time, rows).sum(axis=0).astype(jnp.int32)
+    if reverse:
+      inputs = _flip(inputs, count)
+    h, c = (x.reshape(1, rows, size).astype(jnp.float32) for x in carry)
+    outputs, new_h, new_c = kernel(
+      inputs.astype(jnp.float32),
+      h,
+      c,
+      pack_weights(params),
+      jnp.maximum(count, 1),  # cuDNN knows no empty rows
+      features,
+      size,
+      1,  # layers
+      0.0,  # dropout
+      False,  # bidirectional
+      jax.lax.Precision.HIGHEST if self.exact else None,
+    )
+    outputs = lengths.select(
+      lengths.length_mask(count, time), outputs, jnp.zeros_like(outputs)
+    )
+    if reverse:
+      outputs = _flip(outputs, count)
+    new_carry = type(carry)(
+      *(
+        lengths.select(
+          count > 0, new[0].reshape(-1, size), old.reshape(-1, size)
+        )
+        .reshape(old.shape)
+        .astype(old.dtype)
+        for new, old in zip((new_h, new_c), carry, strict=True)
+      )
+    )
+    return new_carry, outputs.swapaxes(0, 1).reshape(time, *batch, size)
+
+
+def pack_weights(params: LSTMParams) -> jax.Array:
+  """CuDNN's flat vector: W_x^T, W_h^T, b_x, b_h, gates in the order i, f, g, o.
+
+  Of its two biases, which are only ever added, the second is zero.
+  """
+  return jnp.concatenate(
+    [
+      params.input_kernel.T.reshape(-1),
+      params.recurrent_kernel.T.reshape(-1),
+      params.bias,
+      jnp.zeros_like(params.bias),
+    ]
+  ).astype(jnp.float32)
+
+
+def _flip(x: jax.Array, count: jax.Array) -> jax.Array:
+  """Each row `[time, ...]` of `x` reversed within its own `count` steps."""
+  time = x.shape[1]
+  index = count[:, None] - 1 - jnp.arange(time)[None, :]
+  index = jnp.where(index >= 0, index, jnp.arange(time)[None, :])
+  return jnp.take_along_axis(x, index[:, :, None], axis=1)
