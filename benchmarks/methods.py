@@ -1,70 +1,154 @@
 """Cost of the methods of `unroll`: time and memory of value and gradient.
 
   python -m benchmarks.methods
+  JAX_NUM_CPU_DEVICES=2 python -m benchmarks.methods --only=short
 
-Alternates the methods on the gradient of a stack of LSTMs, then takes one very
-long sequence (T = 65,536, hidden 64, batch 8, loss on the last state).
+Three tables, in each of which the methods take turns: short sequences of
+stacked LSTMs with the batch shared among all devices; one very long sequence
+(loss on the last state), beside Flax Linen's RNN; what can be run in parallel
+over time.
 """
 
+import argparse
 import time
 from typing import Any
 
+import flax.linen
 import jax
+from jax.sharding import NamedSharding, PartitionSpec
 
 import seqjax
-from seqjax.recurrence import Checkpointed, Fused
-
-# hidden_size, layers, batch, time
-SHORT = [(128, 1, 64, 128), (256, 2, 64, 128), (512, 2, 32, 128)]
-METHODS = ["scan", "fused", "checkpointed"]
-LONG = (64, 1, 8, 65_536)
+from seqjax.recurrence import Checkpointed, Fused, Newton, newton_report
 
 
-def measure(size, methods, rounds, loss):
-  """Prints a row of the table for each method."""
-  hidden_size, layers, batch, steps = size
-  cell = seqjax.Stack((seqjax.LSTM(hidden_size),) * layers)
-  params = cell.init(jax.random.key(0), hidden_size)
-  shape = (steps, batch, hidden_size)
-  inputs = jax.random.normal(jax.random.key(1), shape)
-
-  def compiled(method):
-    def objective(params, inputs):
-      carry, outputs = seqjax.unroll(
-        cell, params, inputs, time_major=True, method=method
-      )
-      return loss(carry, outputs)
-
-    gradient = jax.jit(jax.value_and_grad(objective))
-    return gradient.lower(params, inputs).compile()
-
-  functions = {method: compiled(method) for method in methods}
-  seconds = {method: [] for method in methods}
+def compare(title, functions, rounds):
+  """Prints a row for each of `functions`, `{name: (compiled, arguments)}`."""
+  seconds = {name: [] for name in functions}
   for _ in range(rounds):
-    for method, function in functions.items():
+    for name, (function, args) in functions.items():
       begin = time.perf_counter()
-      jax.block_until_ready(function(params, inputs))
-      seconds[method].append(time.perf_counter() - begin)
-  for method, times in seconds.items():
-    analysis: Any = functions[method].memory_analysis()
+      jax.block_until_ready(function(*args))
+      seconds[name].append(time.perf_counter() - begin)
+  for name, times in seconds.items():
+    analysis: Any = functions[name][0].memory_analysis()
     memory = analysis.temp_size_in_bytes / 2**20
     times = sorted(times)
     print(
-      f"| {layers} x {hidden_size}, batch {batch}, T {steps:,} | `{method}` |"
-      f" {times[0] * 1e3:,.0f} | {times[len(times) // 2] * 1e3:,.0f} |"
-      f" {memory:,.1f} |",
+      f"| {title} | {name} | {times[0] * 1e3:,.0f} |"
+      f" {times[len(times) // 2] * 1e3:,.0f} | {memory:,.1f} |",
       flush=True,
     )
 
 
+def gradients(cell, loss, methods, args):
+  """`{method: compiled gradient}` of `loss(carry, outputs)`, time-major."""
+
+  def compiled(method):
+    def objective(params, inputs):
+      return loss(
+        *seqjax.unroll(cell, params, inputs, time_major=True, method=method)
+      )
+
+    gradient = jax.jit(jax.value_and_grad(objective))
+    return gradient.lower(*args).compile(), args
+
+  return {f"`{method}`": compiled(method) for method in methods}
+
+
+def short():
+  """Stacked LSTMs, batch shared among the devices."""
+  mesh = jax.make_mesh(
+    (jax.device_count(),), ("data",), (jax.sharding.AxisType.Auto,)
+  )
+  for size, layers, batch, steps in (
+    (128, 1, 64, 128),
+    (256, 2, 64, 128),
+    (512, 2, 32, 128),
+  ):
+    cell = seqjax.Stack((seqjax.LSTM(size),) * layers)
+    params = cell.init(jax.random.key(0), size)
+    inputs = jax.random.normal(jax.random.key(1), (steps, batch, size))
+    spread = PartitionSpec(None, "data")
+    args = (
+      jax.device_put(params, NamedSharding(mesh, PartitionSpec())),
+      jax.device_put(inputs, NamedSharding(mesh, spread)),
+    )
+    loss = lambda carry, outputs: (outputs**2).mean()
+    methods = ["scan", "fused", "checkpointed"]
+    compare(
+      f"LSTM {layers} x {size}, batch {batch}, T {steps}",
+      gradients(cell, loss, methods, args),
+      rounds=8,
+    )
+
+
+def long():
+  """LSTM 64, T = 65,536, batch 8, the gradient of the last state."""
+  steps, batch, size = 65_536, 8, 64
+  cell = seqjax.LSTM(size)
+  params = cell.init(jax.random.key(0), size)
+  inputs = jax.random.normal(jax.random.key(1), (steps, batch, size))
+  methods = ["scan", "fused", "checkpointed", Checkpointed(inner=Fused())]
+  loss = lambda carry, outputs: carry.h.sum()
+  functions: dict[str, Any] = gradients(cell, loss, methods, (params, inputs))
+
+  for peer_cell in (flax.linen.OptimizedLSTMCell, flax.linen.LSTMCell):
+    peer = flax.linen.RNN(peer_cell(size), time_major=True, return_carry=True)
+    variables = peer.init(jax.random.key(0), inputs[:2])
+    gradient = jax.jit(
+      jax.value_and_grad(lambda v, x, peer=peer: peer.apply(v, x)[0][1].sum())
+    )
+    name = f"Flax Linen RNN({peer_cell.__name__})"
+    compiled = gradient.lower(variables, inputs).compile()
+    functions[name] = compiled, (variables, inputs)
+  compare(
+    f"LSTM {size}, batch {batch}, T {steps:,}",
+    functions,
+    rounds=3,
+  )
+
+
+def parallel():
+  """Parallel over time: linear cells by prefix, a GRU by Newton's method."""
+  loss = lambda carry, outputs: (outputs**2).mean()
+  for cell, batch, steps in (
+    (seqjax.MinGRU(256), 8, 4096),
+    (seqjax.LRU(256, 256), 8, 4096),
+  ):
+    params = cell.init(jax.random.key(0), 256)
+    inputs = jax.random.normal(jax.random.key(1), (steps, batch, 256))
+    args = params, inputs
+    compare(
+      f"{type(cell).__name__} 256, batch {batch}, T {steps:,}",
+      gradients(cell, loss, ["scan", "associative"], args),
+      rounds=4,
+    )
+  cell = seqjax.GRU(16)
+  params = cell.init(jax.random.key(0), 16)
+  inputs = jax.random.normal(jax.random.key(1), (16_384, 1, 16))
+  quasi = Newton(jacobian="diagonal", max_iterations=100)
+  compare(
+    "GRU 16, batch 1, T 16,384",
+    gradients(cell, loss, ["scan", "newton", quasi], (params, inputs)),
+    rounds=3,
+  )
+  for method in (Newton(), quasi):
+    report = newton_report(cell, params, inputs, time_major=True, method=method)
+    count, residual = int(report.iterations), float(report.residual)
+    converged = "converged" if report.converged else "fell back to scan"
+    print(f"{method}: {count} iterations, {residual:.1e}, {converged}")
+
+
 def main():
-  print("| LSTM | method | min, ms | median, ms | temporaries, MiB |")
+  parts = {"short": short, "long": long, "parallel": parallel}
+  parser = argparse.ArgumentParser(description="Cost of the methods")
+  parser.add_argument("--only", choices=parts, help="one of the tables")
+  only = parser.parse_args().only
+  print("| cell | method | min, ms | median, ms | temporaries, MiB |")
   print("|---|---|---|---|---|")
-  for size in SHORT:
-    measure(size, METHODS, 6, lambda carry, outputs: (outputs**2).mean())
-  last_state = lambda carry, outputs: carry[-1].h.sum()
-  long_methods = [*METHODS, Checkpointed(inner=Fused())]
-  measure(LONG, long_methods, 3, last_state)
+  for name, part in parts.items():
+    if only in (None, name):
+      part()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 import pathlib
 import re
 
+from tests import table
+
 ROOT = pathlib.Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
 
@@ -45,3 +47,8 @@ def test_the_commands_and_files_exist():
     assert (ROOT / path).exists(), path
   for path in re.findall(r"`(experiments/\w+\.py)", README):
     assert (ROOT / path).exists(), path
+
+
+def test_the_table_of_cells_and_methods_is_the_tested_one():
+  """Mended by `python -m tests.table`."""
+  assert table.markdown() in README

@@ -41,6 +41,7 @@ CELLS = {
 METHODS = {
   "scan": Scan(),
   "fused": Fused(),
+  "fused, project first": Fused(project_first=True),
   "checkpointed": Checkpointed(segment=2),
   "checkpointed, fused": Checkpointed(segment=2, inner=Fused()),
   "associative": Associative(),
@@ -59,6 +60,7 @@ UNFACTORED = LINEAR | {
 }
 RUNS = {
   "fused": set(CELLS) - UNFACTORED,
+  "fused, project first": set(CELLS) - UNFACTORED,
   "checkpointed, fused": set(CELLS) - UNFACTORED,
   "associative": LINEAR,
 }
@@ -67,3 +69,52 @@ RUNS = {
 def runs(method: str, cell: str) -> bool:
   """Whether the method runs the cell or refuses it."""
   return cell in RUNS.get(method, CELLS)
+
+
+README_METHODS = [
+  "scan",
+  "fused",
+  "checkpointed",
+  "associative",
+  "newton",
+  "cudnn",
+]
+README_NAMES = {
+  "Elman": "`Elman` (tanh, ReLU, sigmoid)",
+  "IndRNN": "`IndRNN`",
+  "LSTM": "`LSTM`",
+  "LSTM, peepholes": "`LSTM(peepholes=True)`",
+  "LSTM, projection": "`LSTM(projection_size=...)`",
+  "GRU": "`GRU` (as in PyTorch, cuDNN, Keras)",
+  "GRU, original": "`GRU(reset_after=False)`",
+  "OutputFeedback": "`OutputFeedback` (Jordan)",
+  "Stack": "`Stack` of these, here `LSTM`, `GRU`",
+  "Stack, linear": "`Stack` of these, here `MinGRU`, `LRU`",
+  "Dropout, per step": "`Dropout(variational=False)`",
+  "RecurrentDropout, per step": "`RecurrentDropout(variational=False)`",
+}
+
+
+def markdown() -> str:
+  """The table as the README has it; printed by `python -m tests.table`."""
+  rows = [
+    "| cell | " + " | ".join(f"`{m}`" for m in README_METHODS) + " |",
+    "|---" * (1 + len(README_METHODS)) + "|",
+  ]
+  for name in CELLS:
+    ticks = [
+      "GPU"
+      if method == "cudnn" and name == "LSTM"
+      else "✓"
+      if method != "cudnn" and runs(method, name)
+      else "–"
+      for method in README_METHODS
+    ]
+    rows.append(
+      f"| {README_NAMES.get(name, f'`{name}`')} | " + " | ".join(ticks) + " |"
+    )
+  return "\n".join(rows) + "\n"
+
+
+if __name__ == "__main__":
+  print(markdown(), end="")

@@ -1,15 +1,16 @@
 """Hand-written back-propagation through time for cells that factor.
 
 `jax.grad` of a scan adds up the gradient of the recurrent kernel at every step:
-a kernel-sized read and write each time. Here the backward scan only hands on
-the gradient of the carry and emits the gradient of each step's pre-activations;
-all weight gradients are taken afterwards, over all time steps at once, so the
-recurrent kernel's is one matrix product. The input projection, which does not
-see the carry, is one product over all time steps too.
+a kernel-sized read and write each time, and with the batch shared among devices
+a sum over all of them each time. Here the backward scan only hands on the
+gradient of the carry and emits the gradient of each step's pre-activations; all
+weight gradients are taken afterwards, over all time steps at once, so that of
+the recurrent kernel is one matrix product.
 """
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -25,13 +26,24 @@ class Fused:
   """One custom VJP over the whole sequence, O(T) time and memory.
 
   For factored cells, `update(carry, project(inputs), recur(carry))`. Saved for
-  the backward pass: inputs, the carry before each step and the product
-  `recur(carry)`; everything pointwise is computed again. Reverse mode only:
-  `jax.jvp` and second derivatives need "scan".
+  the backward pass: the carry before each step and both products; everything
+  pointwise is computed again. Reverse mode only: `jax.jvp` and second
+  derivatives need "scan".
+
+  Good when the batch is shared among devices, CPU devices too; on a single CPU
+  device "scan" is faster, for its many small products keep the cores busy while
+  one of them does the pointwise part (docs/performance.md).
 
   Agreement with "scan": relative error below 1e-5 in float32, in value and
   gradient (tests/recurrence/unroll_test.py).
+
+  Attributes:
+    project_first: whether the inputs of all steps are projected in one matrix
+      product before the loop, rather than each in its step. Default: except on
+      CPU, where fetching the result costs more than it gains.
   """
+
+  project_first: bool | None = None
 
   def check(self, cell: base.Cell) -> None:
     """Raises ValueError if the cell does not factor."""
@@ -51,13 +63,17 @@ class Fused:
     reverse,
   ):
     """See `Scan.run`."""
-    projected = cell.project(params, steps.inputs)
+    first = self.project_first
+    if first is None:
+      first = jax.default_backend() != "cpu"
     flags = steps.valid, steps.reset
-    return _run(cell, reverse, params, carry, fresh_carry, projected, flags)
+    return _run(
+      cell, first, reverse, params, carry, fresh_carry, steps.inputs, flags
+    )
 
 
 def _pointwise(cell, params, carry, projected, recurred, valid):
-  """All of a step but the product with the carry."""
+  """All of a step but the products."""
   new_carry, output = cell.update(params, carry, projected, recurred)
   new_carry = jax.tree.map(
     lambda new, old: new.astype(old.dtype), new_carry, carry
@@ -68,38 +84,46 @@ def _pointwise(cell, params, carry, projected, recurred, valid):
   return new_carry, output
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _run(cell, reverse, params, carry, fresh_carry, projected, flags):
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
+def _run(cell, first, reverse, params, carry, fresh_carry, inputs, flags):
   result, _ = _forward(
-    cell, reverse, params, carry, fresh_carry, projected, flags
+    cell, first, reverse, params, carry, fresh_carry, inputs, flags
   )
   return result
 
 
-def _forward(cell, reverse, params, carry, fresh_carry, projected, flags):
+def _forward(cell, first, reverse, params, carry, fresh_carry, inputs, flags):
   def body(carry, step):
-    projected, (valid, reset) = step
+    x, (valid, reset) = step
     if reset is not None:
       carry = lengths.select(reset, fresh_carry, carry)
+    projected = x if first else cell.project(params, x)
     recurred = cell.recur(params, carry)
     new_carry, output = _pointwise(
       cell, params, carry, projected, recurred, valid
     )
-    return new_carry, (output, carry, recurred)
+    saved = carry, None if first else projected, recurred
+    return new_carry, (output, saved)
 
-  last, (outputs, carries, recurred) = lax.scan(
-    body, carry, (projected, flags), reverse=reverse
+  xs = cell.project(params, inputs) if first else inputs
+  last, (outputs, (carries, projected, recurred)) = lax.scan(
+    body, carry, (xs, flags), reverse=reverse
   )
-  saved = params, fresh_carry, projected, flags, carries, recurred
+  projected = xs if first else projected
+  saved = params, fresh_carry, inputs, flags, carries, projected, recurred
   return (last, outputs), saved
 
 
-def _backward(cell, reverse, saved, cotangents):
-  params, fresh_carry, projected, flags, carries, recurred = saved
+def _backward(cell, first, reverse, saved, cotangents):
+  del first
+  params, fresh_carry, inputs, flags, carries, projected, recurred = saved
   d_last, d_outputs = cotangents
   zeros = jax.tree.map(jnp.zeros_like, fresh_carry)
+  update_learns = _uses_params(cell, params, carries, projected, recurred)
+  shared = False  # whether both products have one and the same gradient
 
   def body(state, step):
+    nonlocal shared
     d_new_carry, d_fresh = state
     d_output, projected, carry, recurred, (valid, reset) = step
     _, pull = jax.vjp(
@@ -111,6 +135,7 @@ def _backward(cell, reverse, saved, cotangents):
       recurred,
     )
     d_carry, d_projected, d_recurred = pull((d_new_carry, d_output))
+    shared = d_projected is d_recurred
     _, pull_recur = jax.vjp(lambda carry: cell.recur(params, carry), carry)
     (through_kernel,) = pull_recur(d_recurred)
     d_carry = jax.tree.map(jnp.add, d_carry, through_kernel)
@@ -119,7 +144,12 @@ def _backward(cell, reverse, saved, cotangents):
         jnp.add, d_fresh, lengths.select(reset, d_carry, zeros)
       )
       d_carry = lengths.select(reset, zeros, d_carry)
-    return (d_carry, d_fresh), (d_projected, d_recurred, d_new_carry)
+    emitted = (
+      d_projected,
+      None if shared else d_recurred,
+      d_new_carry if update_learns else None,
+    )
+    return (d_carry, d_fresh), emitted
 
   (d_carry, d_fresh), (d_projected, d_recurred, d_new_carries) = lax.scan(
     body,
@@ -127,18 +157,36 @@ def _backward(cell, reverse, saved, cotangents):
     (d_outputs, projected, carries, recurred, flags),
     reverse=not reverse,
   )
+  d_recurred = d_projected if shared else d_recurred
 
-  # Weight gradients, all time steps at once. What `update` does not use of the
-  # parameters costs nothing: its gradient is a constant zero.
-  def all_steps(params):
-    return (
+  # Weight gradients, all time steps at once.
+  _, pull = jax.vjp(
+    lambda params, inputs: (
+      cell.project(params, inputs),
       cell.recur(params, carries),
-      _pointwise(cell, params, carries, projected, recurred, flags[0]),
+    ),
+    params,
+    inputs,
+  )
+  d_params, d_inputs = pull((d_projected, d_recurred))
+  if update_learns:
+    _, pull = jax.vjp(
+      lambda params: _pointwise(
+        cell, params, carries, projected, recurred, flags[0]
+      ),
+      params,
     )
-
-  _, pull = jax.vjp(all_steps, params)
-  (d_params,) = pull((d_recurred, (d_new_carries, d_outputs)))
-  return d_params, d_carry, d_fresh, d_projected, (None, None)
+    (d_more,) = pull((d_new_carries, d_outputs))
+    d_params = jax.tree.map(jnp.add, d_params, d_more)
+  return d_params, d_carry, d_fresh, d_inputs, (None, None)
 
 
 _run.defvjp(_forward, _backward)
+
+
+def _uses_params(cell, params, *arguments) -> bool:
+  """Whether `cell.update` touches any of the parameters."""
+  jaxpr: Any = jax.make_jaxpr(cell.update)(params, *arguments).jaxpr
+  own = jaxpr.invars[: len(jax.tree.leaves(params))]
+  used = {id(v) for eqn in jaxpr.eqns for v in eqn.invars}
+  return any(id(v) in used for v in own)

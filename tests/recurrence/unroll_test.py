@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import seqjax
 from seqjax.cells import GRU, LSTM, Stack, base
+from seqjax.recurrence import Auto
 from tests.table import CELLS, METHODS, runs
 
 T, D, B = 5, 3, 4
@@ -142,7 +143,7 @@ def test_conformance(name, reverse, method):
   cell = CELLS[name]
   if not runs(method, name):
     params, inputs, _ = make(cell)
-    reason = f"method '{method.split(', ')[-1]}' needs"
+    reason = "method '(fused|associative)' needs a"
     with pytest.raises(ValueError, match=reason) as error:
       seqjax.unroll(cell, params, inputs, method=METHODS[method])
     assert "\n" not in str(error.value)
@@ -349,12 +350,65 @@ def test_gradient_is_the_finite_difference(name):
   np.testing.assert_allclose(exact, numeric, rtol=1e-8)
 
 
-def test_bfloat16_carry_keeps_its_dtype():
-  cell = LSTM(4)
+@pytest.mark.parametrize(
+  ("name", "method"),
+  [
+    *[("LSTM", m) for m in METHODS if runs(m, "LSTM")],
+    *[("LRU", m) for m in METHODS if runs(m, "LRU")],
+  ],
+)
+def test_bfloat16_carry_keeps_its_dtype(name, method):
+  cell = CELLS[name]
   params, inputs, carry = make(cell)
   carry = jax.tree.map(lambda c: c.astype(jnp.bfloat16), carry)
-  new_carry, _ = seqjax.unroll(cell, params, inputs, initial_carry=carry)
+  new_carry, _ = seqjax.unroll(
+    cell, params, inputs, initial_carry=carry, method=METHODS[method]
+  )
   chex.assert_type(list(new_carry), jnp.bfloat16)
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_batch_axes_of_any_number(name):
+  """None, one and two of them, with lengths and resets."""
+  cell = CELLS[name]
+  params, inputs, _ = make(cell)
+  lengths, resets = jnp.array(LENGTHS["ragged"]), random_resets()
+  run = lambda x, n, r: seqjax.unroll(cell, params, x, lengths=n, resets=r)
+  carry, outputs = run(inputs, lengths, resets)
+  two = run(
+    inputs.reshape(2, 2, T, D), lengths.reshape(2, 2), resets.reshape(2, 2, T)
+  )
+  close(two[1].reshape(B, T, -1), outputs)
+  close(jax.tree.map(lambda c: c.reshape(B, -1), two[0]), carry)
+  none = run(inputs[2], lengths[2], resets[2])
+  close(none, jax.tree.map(lambda x: x[2], (carry, outputs)))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_no_time_steps(method):
+  name = "LSTM" if runs(method, "LSTM") else "LRU"
+  cell = CELLS[name]
+  params, inputs, carry = make(cell)
+  new_carry, outputs = seqjax.unroll(
+    cell, params, inputs[:, :0], initial_carry=carry, method=METHODS[method]
+  )
+  chex.assert_trees_all_equal(new_carry, carry)
+  assert outputs.shape == (B, 0, cell.output_size)
+
+
+@pytest.mark.parametrize(
+  ("name", "backend", "time", "expected"),
+  [
+    ("LSTM", "cpu", 10_000, "scan"),
+    ("LRU", "cpu", 10_000, "scan"),
+    ("LSTM", "gpu", 10_000, "scan"),
+    ("LRU", "gpu", 10_000, "associative"),
+    ("LRU", "tpu", 64, "associative"),
+    ("LRU", "gpu", 63, "scan"),
+  ],
+)
+def test_auto(name, backend, time, expected):
+  assert Auto().choose(CELLS[name], backend, time) == METHODS[expected]
 
 
 @settings(max_examples=40, deadline=None)
