@@ -73,6 +73,13 @@ def main(argv: list[str]) -> int:
           "--config is missing; name an experiment, e.g."
           " --config=experiments/char_lm.py"
         )
+      if hasattr(module := base.load(FLAGS.config), "run"):
+        with workdir.locked(directory):
+          if workdir.begun(directory):
+            workdir.check_config(directory, FLAGS.config)
+          workdir.save_config(directory, FLAGS.config)
+          module.run(FLAGS.config, directory)
+        return 0
       ended_by = loop.train(FLAGS.config, directory)
       return 128 + ended_by if ended_by else 0
     return _run_mode(directory)

@@ -100,15 +100,25 @@ def names() -> list[str]:
   )
 
 
+def load(config: Config) -> Any:
+  """The module of the task that `config.task` names.
+
+  A task that is not trained, a sweep, has `run(config, directory)` there.
+
+  Raises:
+    InputError: no such task.
+  """
+  if config.task not in names():
+    raise InputError(
+      f"config.task is {config.task!r}, expected one of {', '.join(names())}"
+    )
+  return importlib.import_module(f"seqjax.tasks.{config.task}")
+
+
 def create(config: Config, saved: pathlib.Path | None) -> Task:
   """Builds the task that `config.task` names; see `Task` for `saved`.
 
   Raises:
     InputError: no such task, or the config does not suit it.
   """
-  if config.task not in names():
-    raise InputError(
-      f"config.task is {config.task!r}, expected one of {', '.join(names())}"
-    )
-  module = importlib.import_module(f"seqjax.tasks.{config.task}")
-  return module.create(config, saved)
+  return load(config).create(config, saved)

@@ -55,8 +55,16 @@ def close(actual, expected, what):
   )
 
 
-@pytest.mark.parametrize("method", ["scan", "fused", "checkpointed"])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+  ("case", "method"),
+  [(case, "scan") for case in CASES]
+  # The methods agree among themselves (tests/recurrence); here a stack each.
+  + [
+    (f"{kind}/2/both", method)
+    for kind in CELLS
+    for method in ("fused", "checkpointed")
+  ],
+)
 def test_pytorch_agrees(goldens, case, method):
   kind, layers, directions = case.split("/")
   cell = CELLS[kind]

@@ -1,0 +1,63 @@
+"""Gradient norms over lag and over sequence length, cell by cell.
+
+  python -m seqjax.launch --config=experiments/gradient_norms.py \
+      --workdir=runs/gradients
+
+Writes report.html, PNG and SVG figures, gradients.npz and metrics.jsonl into
+the run directory. Cells are freshly initialised, inputs standard normal. One
+minute on 2 CPU cores.
+
+A cell of your own: a copy of this file with another entry in `config.cells`;
+the options of an entry are fields of `config.model`. One value can be changed
+by a flag: --config.cells.lstm_forget_1.forget_bias=3.0.
+"""
+
+from ml_collections import config_dict
+
+
+def get_config():
+  config = config_dict.ConfigDict()
+  config.task = "gradient_norms"
+  config.seed = 0
+  config.num_seeds = 5
+  config.batch_size = 8
+  config.input_size = 16
+  config.lengths = (8, 16, 32, 64, 128, 256, 512, 1024)
+  config.clip_norm = 1.0
+  config.horizon = 0.01  # the share of the gradient that counts as gone
+
+  config.model = config_dict.ConfigDict()
+  config.model.hidden_size = 64
+  config.model.num_layers = 1
+  config.model.recurrent_init = "orthogonal"
+  config.model.activation = "tanh"
+  config.model.forget_bias = 1.0
+  config.model.reset_after = True
+  config.model.compute_dtype = "float32"
+  config.model.method = "auto"
+
+  entry = lambda label, cell, **options: config_dict.ConfigDict(
+    {"label": label, "cell": cell, **options}
+  )
+  config.cells = config_dict.ConfigDict()
+  config.cells.elman_tanh = entry(
+    "Elman tanh, Glorot", "elman", recurrent_init="glorot_uniform"
+  )
+  config.cells.elman_relu_identity = entry(
+    "Elman ReLU, identity",
+    "elman",
+    activation="relu",
+    recurrent_init="identity",
+  )
+  config.cells.elman_orthogonal = entry("Elman tanh, orthogonal", "elman")
+  config.cells.lstm_forget_0 = entry(
+    "LSTM, forget bias 0", "lstm", forget_bias=0.0
+  )
+  config.cells.lstm_forget_1 = entry(
+    "LSTM, forget bias 1", "lstm", forget_bias=1.0
+  )
+  config.cells.gru = entry("GRU", "gru")
+  config.cells.layer_norm_lstm = entry("LayerNorm LSTM", "layer_norm_lstm")
+  config.cells.min_gru = entry("MinGRU", "min_gru")
+  config.cells.lru = entry("LRU", "lru")
+  return config

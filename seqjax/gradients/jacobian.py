@@ -1,0 +1,183 @@
+"""Jacobians of the state: single steps, their products, Lyapunov exponents."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from seqjax.cells import base
+
+
+def flat_step(cell: base.Cell, params, carry):
+  """`(f, state)`: the step as a function of the flat state and one input.
+
+  The state is all leaves of the carry in one vector `[N]`, in their order.
+  """
+  leaves, treedef = jax.tree.flatten(carry)
+  ends = np.cumsum([leaf.shape[-1] for leaf in leaves])[:-1]
+
+  def f(state, x):
+    carry = treedef.unflatten(jnp.split(state, ends))
+    new, _ = cell.step(params, carry, x)
+    return jnp.concatenate(jax.tree.leaves(new))
+
+  return f, jnp.concatenate(leaves)
+
+
+def step_jacobians(
+  cell: base.Cell, params, inputs: jax.Array, carry=None
+) -> jax.Array:
+  """ds_t/ds_(t-1) at every step of one sequence.
+
+  Args:
+    cell: what to run; for an LSTM the state s is (h, c), for a `Stack` that of
+      all layers.
+    params: its parameters.
+    inputs: `[time, features]`; `jax.vmap` for a batch.
+    carry: what the sequence starts from; default the cell's own.
+
+  Returns:
+    `[time, N, N]`, row the new state, column the old one.
+  """
+  carry = cell.initial_carry(params) if carry is None else carry
+  f, state = flat_step(cell, params, carry)
+
+  def body(state, x):
+    return f(state, x), jax.jacfwd(f)(state, x)
+
+  return lax.scan(body, state, inputs)[1]
+
+
+def products(jacobians: jax.Array) -> jax.Array:
+  """ds_T/ds_(T-k) for every lag k: products of the last k step Jacobians.
+
+    ds_T/ds_(T-k) = J_T J_(T-1) ... J_(T-k+1)
+
+  Args:
+    jacobians: `[time, N, N]`.
+
+  Returns:
+    `[time + 1, N, N]`, entry k for lag k; entry 0 is the identity.
+  """
+  identity = jnp.eye(jacobians.shape[-1], dtype=jacobians.dtype)
+
+  def body(product, jacobian):
+    product = product @ jacobian
+    return product, product
+
+  _, rest = lax.scan(body, identity, jacobians, reverse=True)
+  return jnp.concatenate([identity[None], rest[::-1]])
+
+
+def singular_values(matrices: jax.Array) -> jax.Array:
+  """Singular values `[..., N]`, largest first: exact, for small states."""
+  return jnp.linalg.svd(matrices, compute_uv=False)
+
+
+def product_norms(
+  cell: base.Cell,
+  params,
+  inputs: jax.Array,
+  *,
+  key: jax.Array,
+  carry=None,
+  iterations: int = 30,
+) -> jax.Array:
+  """The spectral norm of ds_T/ds_0 without the matrix, for large states.
+
+  Power iteration on J^T J by one JVP and one VJP of the whole run each
+  (Golub and Van Loan, "Matrix computations", section 8.2).
+
+  Args:
+    cell: what to run.
+    params: its parameters.
+    inputs: `[time, features]`.
+    key: draws the first vector.
+    carry: what the sequence starts from; default the cell's own.
+    iterations: how many; the error falls with the square of the ratio of the
+      second to the first singular value each time.
+
+  Returns:
+    A scalar.
+  """
+  carry = cell.initial_carry(params) if carry is None else carry
+  f, state = flat_step(cell, params, carry)
+  last = lambda state: lax.scan(lambda s, x: (f(s, x), None), state, inputs)[0]
+  _, jvp = jax.linearize(last, state)
+  vjp = jax.linear_transpose(jvp, state)
+
+  def body(v, _):
+    u = jvp(v)
+    norm = jnp.linalg.norm(u)
+    (w,) = vjp(u)
+    size = jnp.linalg.norm(w)
+    return jnp.where(size > 0, w / jnp.where(size > 0, size, 1), v), norm
+
+  v = jax.random.normal(key, state.shape, state.dtype)
+  _, norms = lax.scan(body, v / jnp.linalg.norm(v), length=iterations)
+  return norms[-1]
+
+
+def lyapunov_exponents(
+  cell: base.Cell,
+  params,
+  inputs: jax.Array,
+  *,
+  carry=None,
+  count: int | None = None,
+  skip: int = 0,
+) -> jax.Array:
+  """Finite-time Lyapunov exponents along one trajectory, per step.
+
+    lambda_i = 1 / T sum over t of log R_ii(t),  Q_t R_t = J_t Q_(t-1)
+
+  Benettin et al. 1980, by QR; for recurrent networks Engelken, Wolf, Abbott
+  2023, "Lyapunov spectra of chaotic recurrent neural networks", and Vogt et al.
+  2022. A positive largest one is chaos and exploding gradients; all below zero
+  is forgetting at the rate of the largest.
+
+  Args:
+    cell: what to run.
+    params: its parameters.
+    inputs: `[time, features]`.
+    carry: what the sequence starts from; default the cell's own.
+    count: how many, from the largest; default all N.
+    skip: steps at the start that are run but not counted.
+
+  Returns:
+    `[count]` in 1/step, largest first up to the error of a finite time.
+  """
+  carry = cell.initial_carry(params) if carry is None else carry
+  f, state = flat_step(cell, params, carry)
+  size = state.shape[0]
+  count = size if count is None else count
+  if not 0 < count <= size:
+    raise ValueError(
+      f"count is {count}, expected 1 to {size}, the state's size"
+    )
+  q = jnp.eye(size, count, dtype=state.dtype)
+
+  def body(loop, x):
+    state, q = loop
+    columns = jax.vmap(
+      lambda v: jax.jvp(lambda s: f(s, x), (state,), (v,))[1], 1, 1
+    )(q)
+    q, r = jnp.linalg.qr(columns)
+    return (f(state, x), q), jnp.log(jnp.abs(jnp.diagonal(r)))
+
+  _, logs = lax.scan(body, (state, q), inputs)
+  return logs[skip:].mean(axis=0)
+
+
+def spectral_radius(recurrent_kernel: jax.Array, gates: int = 1) -> np.ndarray:
+  """The largest modulus of the eigenvalues of each gate's recurrent kernel.
+
+  Args:
+    recurrent_kernel: `[hidden_size, gates * hidden_size]`.
+    gates: how many gates lie side by side.
+
+  Returns:
+    `[gates]`, computed on the host.
+  """
+  parts = np.split(np.asarray(recurrent_kernel), gates, axis=-1)
+  return np.array([np.abs(np.linalg.eigvals(part)).max() for part in parts])

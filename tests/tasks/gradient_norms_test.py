@@ -1,0 +1,96 @@
+"""The sweep: what it writes, and the mistakes it names."""
+
+import json
+import pathlib
+import runpy
+
+import numpy as np
+import pytest
+
+from seqjax.errors import InputError
+from seqjax.tasks import gradient_norms
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def experiment():
+  path = ROOT / "experiments" / "gradient_norms.py"
+  return runpy.run_path(str(path))["get_config"]()
+
+
+def small(*cells):
+  config = experiment()
+  with config.unlocked():
+    config.num_seeds = 2
+    config.batch_size = 3
+    config.lengths = (4, 16)
+    config.model.hidden_size = 8
+    for name in list(config.cells):
+      if name not in cells:
+        del config.cells[name]
+  return config
+
+
+def test_a_sweep_leaves_everything(tmp_path, capsys):
+  gradient_norms.run(small("lstm_forget_1", "lru"), tmp_path)
+  left = {p.name for p in tmp_path.iterdir()}
+  assert left == {
+    "gradients.npz",
+    "metrics.jsonl",
+    "gradient_lag.png",
+    "gradient_lag.svg",
+    "gradient_length.png",
+    "gradient_length.svg",
+    "report.html",
+  }
+  page = (tmp_path / "report.html").read_text()
+  assert "LSTM, forget bias 1" in page
+  assert page.count("data:image/png;base64,") == 2
+  assert "http" not in page.replace("http://www.w3.org", "")
+  records = [
+    json.loads(line)
+    for line in (tmp_path / "metrics.jsonl").read_text().splitlines()
+  ]
+  assert [r["cell"] for r in records] == ["LRU", "LSTM, forget bias 1"]
+  assert {r["verdict"] for r in records} <= {"vanishing", "stable", "exploding"}
+  with np.load(tmp_path / "gradients.npz") as arrays:
+    norms = arrays["LRU/lag_norms"]
+    assert norms.shape == (2, 3, 16)
+    assert (norms > 0).all()
+    # The loss is a unit direction of h: at lag 0 the gradient has norm 1.
+    np.testing.assert_allclose(
+      arrays["LSTM, forget bias 1/lag_norms"][..., 0], 1.0, rtol=1e-5
+    )
+    total = arrays["LRU/total"]
+    np.testing.assert_allclose(
+      arrays["LRU/clipped"], np.minimum(total, 1.0), rtol=1e-5
+    )
+  assert "[2/2] LSTM, forget bias 1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+  ("change", "message"),
+  [
+    ({"lengths": (2, 8)}, r"config.lengths is \[2, 8\], expected lengths of"),
+    ({"num_seeds": 0}, "config.num_seeds is 0, expected >= 1"),
+    ({"cells": {}}, "config.cells is empty"),
+    (
+      {"cells": {"x": {"label": "x", "cell": "ltsm"}}},
+      "config.model.cell is 'ltsm', expected one of",
+    ),
+  ],
+)
+def test_mistakes(tmp_path, change, message):
+  config = small("lru")
+  with config.unlocked():
+    for name, value in change.items():
+      if name in config:
+        del config[name]
+      config[name] = value
+  with pytest.raises(InputError, match=message):
+    gradient_norms.run(config, tmp_path)
+
+
+def test_there_are_no_modes(tmp_path):
+  with pytest.raises(InputError, match="has no modes; its results are in"):
+    gradient_norms.create(small("lru"), tmp_path)
