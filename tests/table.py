@@ -65,18 +65,20 @@ RUNS = {
   "associative": LINEAR,
 }
 
-# Options of a method are tried on these alone: the rest of the row is the same
-# code, and each case takes a second to compile.
-OPTIONS_ON = {"LSTM", "GRU", "MGU", "Stack", "LRU", "Zoneout"}
+# Options of a method, and its backward direction, are tried on these alone: no
+# cell knows of them, and each case takes a second to compile.
+THOROUGH = {"LSTM", "GRU", "MGU", "Stack", "LRU", "Zoneout"}
 
 
-def cases() -> list[tuple[str, str]]:
-  """All (cell, method) that the conformance test goes through."""
+def cases() -> list[tuple[str, str, bool]]:
+  """All (cell, method, reverse) that the conformance test goes through."""
   return [
-    (cell, method)
+    (cell, method, reverse)
     for cell in CELLS
     for method in METHODS
-    if "," not in method or cell in OPTIONS_ON
+    for reverse in (False, True)
+    if cell in THOROUGH
+    or ("," not in method and (not reverse or method == "scan"))
   ]
 
 

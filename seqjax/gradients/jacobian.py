@@ -155,7 +155,9 @@ def lyapunov_exponents(
     raise ValueError(
       f"count is {count}, expected 1 to {size}, the state's size"
     )
-  q = jnp.eye(size, count, dtype=state.dtype)
+  # Any frame will do but one along the axes: units may not see each other.
+  frame = jax.random.normal(jax.random.key(0), (size, count), state.dtype)
+  q, _ = jnp.linalg.qr(frame)
 
   def body(loop, x):
     state, q = loop

@@ -22,7 +22,7 @@ COLORS = (
   "#8B4513",
 )
 DASHES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (1, 1)), (0, (3, 1, 1, 1)))
-# Below this a norm is drawn at the axis: gone for all practical purposes.
+# The axis ends here: gone for all practical purposes.
 FLOOR = 1e-8
 
 
@@ -47,7 +47,7 @@ def norms_over_lag(axis, results: Mapping[str, Measured], horizon=0.01) -> None:
     norms = measured.lag_norms.reshape(-1, measured.lag_norms.shape[-1])
     with np.errstate(divide="ignore", invalid="ignore"):
       curve = np.exp(np.log(norms.astype(np.float64)).mean(axis=0))
-      curve = np.maximum(curve / curve[0], FLOOR)
+      curve = curve / curve[0]
     lags = np.arange(len(curve))
     axis.plot(lags[1:], curve[1:], label=label, **style(index))
   axis.axhline(

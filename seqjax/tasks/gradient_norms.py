@@ -97,6 +97,7 @@ def _record(label, measured, share):
   longest = measured.lag_norms.shape[-1]
   norms = measured.lag_norms.reshape(-1, longest)
   found = verdict(norms)
+  exponent = float(measured.lyapunov.mean())
   return {
     "kind": "verdict",
     "cell": label,
@@ -107,7 +108,8 @@ def _record(label, measured, share):
     "first_bad": found.first_bad,
     "horizon": memory_horizon(norms, share),
     "longest": longest,
-    "lyapunov": float(measured.lyapunov.mean()),
+    # -inf, which JSON does not know: nothing of the first state is left.
+    "lyapunov": exponent if np.isfinite(exponent) else None,
     "clipped_share": float(measured.over_length.was_clipped.mean()),
   }
 
@@ -143,7 +145,7 @@ def _page(directory, records, config) -> str:
     "<tr>"
     f"<td>{html.escape(r['cell'])}</td><td>{r['verdict']}</td>"
     f"<td>{r['rate']:.4f} ({r['rate_low']:.4f} to {r['rate_high']:.4f})</td>"
-    f"<td>{_horizon(r)}</td><td>{r['lyapunov']:+.4f}</td>"
+    f"<td>{_horizon(r)}</td><td>{_exponent(r)}</td>"
     f"<td>{r['clipped_share']:.0%}</td></tr>\n"
     for r in records
   )
@@ -182,3 +184,8 @@ the gradient is that of the whole carry, relative to lag 0. Geometric means.</p>
 def _horizon(record) -> str:
   reached = record["horizon"] < record["longest"]
   return str(record["horizon"]) if reached else f"over {record['longest'] - 1}"
+
+
+def _exponent(record) -> str:
+  value = record["lyapunov"]
+  return "-inf" if value is None else f"{value:+.4f}"
