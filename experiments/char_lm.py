@@ -67,6 +67,9 @@ def get_config(variant="pydoc"):
   config.checkpoint_every = 250
   config.keep_checkpoints = 2
 
+  config.probes = config_dict.ConfigDict()
+  config.probes.gradients_every = 0  # steps; 0 is off; see docs/gradients.md
+
   config.showcase = config_dict.ConfigDict()
   config.showcase.prompt = ""
   config.showcase.num_chars = 600

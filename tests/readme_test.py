@@ -19,6 +19,15 @@ def test_the_snippet_runs():
   assert all((outputs[i, n:] == 0).all() for i, n in enumerate(lengths))
 
 
+def test_the_snippet_of_the_gradients_page_runs():
+  page = (ROOT / "docs" / "gradients.md").read_text("utf-8")
+  (snippet,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+  names = {}
+  exec(snippet, names)
+  assert names["over_lag"].shape == (8, 100)
+  assert names["products"].shape == (101, 64, 64)
+
+
 def test_the_reading_path_is_short_and_counted():
   """The rule of the house: top to bottom in at most 1,500 lines.
 
@@ -27,7 +36,7 @@ def test_the_reading_path_is_short_and_counted():
   rows = re.findall(
     r"^\| `(seqjax/\S+\.py)` \| (\d+) \|$", README, re.MULTILINE
   )
-  assert len(rows) == 8
+  assert len(rows) == 9
   actual = {
     path: len((ROOT / path).read_text("utf-8").splitlines()) for path, _ in rows
   }

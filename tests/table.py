@@ -28,6 +28,7 @@ CELLS = {
   "Stack, linear": seqjax.Stack((seqjax.MinGRU(4), seqjax.LRU(3, 2))),
   "Residual": seqjax.Residual(LSTM(3)),
   "LearnedCarry": seqjax.LearnedCarry(LSTM(4)),
+  "LearnedCarry, linear": seqjax.LearnedCarry(seqjax.MinGRU(4)),
   "WeightDrop": seqjax.WeightDrop(LSTM(4), 0.3),
   "Dropout": seqjax.Dropout(GRU(4), 0.3, 0.4),
   "Dropout, per step": seqjax.Dropout(GRU(4), 0.3, 0.4, variational=False),
@@ -50,7 +51,14 @@ METHODS = {
 }
 
 # The cells that a method runs, where it does not run all.
-LINEAR = {"LinearRNN", "MinGRU", "MinLSTM", "LRU", "Stack, linear"}
+LINEAR = {
+  "LinearRNN",
+  "MinGRU",
+  "MinLSTM",
+  "LRU",
+  "Stack, linear",
+  "LearnedCarry, linear",
+}
 UNFACTORED = LINEAR | {
   "GRU, original",
   "MGU",
@@ -106,6 +114,8 @@ README_NAMES = {
   "OutputFeedback": "`OutputFeedback` (Jordan)",
   "Stack": "`Stack` of these, here `LSTM`, `GRU`",
   "Stack, linear": "`Stack` of these, here `MinGRU`, `LRU`",
+  "LearnedCarry": "`LearnedCarry`, here of `LSTM`",
+  "LearnedCarry, linear": "`LearnedCarry`, here of `MinGRU`",
   "Dropout, per step": "`Dropout(variational=False)`",
   "RecurrentDropout, per step": "`RecurrentDropout(variational=False)`",
 }

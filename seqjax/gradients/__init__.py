@@ -18,5 +18,6 @@ from seqjax.gradients.norms import (
 from seqjax.gradients.norms import (
   hidden_gradient_norms as hidden_gradient_norms,
 )
+from seqjax.gradients.norms import together as together
 from seqjax.gradients.verdict import memory_horizon as memory_horizon
 from seqjax.gradients.verdict import verdict as verdict

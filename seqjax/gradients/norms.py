@@ -93,6 +93,15 @@ def hidden_gradient_norms(
   return jax.tree.map(lambda g: jnp.moveaxis(_norm(g), 0, -1), grads)
 
 
+def together(norms) -> jax.Array:
+  """The norm of all leaves as one vector, `[*batch, time]`.
+
+  Args:
+    norms: what `hidden_gradient_norms` returned, or the part of one layer.
+  """
+  return _norm(jnp.stack(jax.tree.leaves(norms), axis=-1))
+
+
 def _norm(x: jax.Array) -> jax.Array:
   """Euclidean norm over the last axis, for entries as small as floats get.
 

@@ -4,6 +4,7 @@ Okabe and Ito's palette with a dash pattern for each colour: to be told apart in
 grey and by colour-blind readers.
 """
 
+import pathlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -90,3 +91,32 @@ def norms_over_length(
   axis.minorticks_off()
   axis.set_xlabel("length of the sequence [steps]")
   axis.set_ylabel(r"$\|dL_T/d\theta\|$, thin: after clipping")
+
+
+def save_curves(curves: Mapping[str, np.ndarray], path: pathlib.Path):
+  """Draws norms over lag into a PNG.
+
+  Args:
+    curves: label to norms `[rows, lag]`, from `norms.by_lag`.
+    path: the PNG.
+
+  Returns:
+    The picture, bytes `[height, width, 3]`.
+  """
+  import matplotlib
+
+  matplotlib.use("agg")
+  from matplotlib import pyplot
+
+  figure, axis = pyplot.subplots(figsize=(7, 4), layout="constrained")
+  for index, (label, norms) in enumerate(curves.items()):
+    with np.errstate(divide="ignore"):
+      mean = np.exp(np.log(norms.astype(np.float64)).mean(axis=0))
+    axis.plot(np.arange(len(mean)), mean, label=label, **style(index))
+  axis.set_yscale("log")
+  axis.set_xlabel("lag k [steps back from the loss]")
+  axis.set_ylabel(r"$\|dL_T/ds_{T-k}\|$")
+  axis.legend(frameon=False, handlelength=3)
+  figure.savefig(path, dpi=110)
+  pyplot.close(figure)
+  return (pyplot.imread(path)[..., :3] * 255).astype(np.uint8)

@@ -55,17 +55,12 @@ def measure(
     params = cell.init(key_p, input_size)
     inputs = jax.random.normal(key_x, (batch_size, time, input_size))
     loss = norms.random_direction(key_v, cell.output_size)
-    leaves = jax.tree.leaves(
+    over_time = norms.together(
       norms.hidden_gradient_norms(cell, params, inputs, loss)
     )
-    # The largest is taken out first: the square of 1e-30 is zero in float32.
-    stacked = jnp.stack(leaves)
-    largest = stacked.max(axis=0)
-    scale = jnp.where(largest > 0, largest, 1)
-    together = scale * jnp.linalg.norm(stacked / scale[None], axis=0)
     exponent = jacobian.lyapunov_exponents(cell, params, inputs[0], count=1)
     return Measured(
-      norms.by_lag(together),
+      norms.by_lag(over_time),
       norms.gradient_norm_over_length(
         cell, params, inputs, jnp.array(lengths), loss, clip_norm=clip_norm
       ),

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import optax
 from flax import nnx
 
-from seqjax.cells import base
+from seqjax.cells import Stack, base
+from seqjax.gradients.norms import hidden_gradient_norms
 from seqjax.nn.embedding import tied_logits
 from seqjax.nn.recurrent import StackedRNN, dropout
 
@@ -99,6 +101,27 @@ class LanguageModel(nnx.Module):
       self._embed(tokens), carry, key=rnn_key, method=self.method, **kwargs
     )
     return carry, self._read(dropout(outputs, self.dropout, head_key))
+
+  def gradient_norms(self, tokens, targets, carry, lengths=None):
+    """|dL/dcarry_t| of every layer, L the loss of each row's last token.
+
+    Args and returns as `gradients.hidden_gradient_norms`: a tree like the
+    carry, leaves `[batch, time]`.
+    """
+
+    def step_loss(outputs):
+      return optax.softmax_cross_entropy_with_integer_labels(
+        self._read(outputs), targets.T
+      )
+
+    return hidden_gradient_norms(
+      Stack(tuple(layer.cell for layer in self.rnn.layers)),
+      tuple(layer.params.get_value() for layer in self.rnn.layers),
+      self._embed(tokens),
+      step_loss,
+      lengths=lengths,
+      initial_carry=carry,
+    )
 
   def step(self, carry, tokens: jax.Array):
     """One token a row, `[batch]`: `(carry, logits [batch, vocab_size])`."""

@@ -1,4 +1,4 @@
-"""Thin Flax modules over cells and `unroll`."""
+"""Recurrent layers on top of each other, as a Flax module."""
 
 from collections.abc import Sequence
 
@@ -7,92 +7,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from seqjax.cells import base
-from seqjax.recurrence.bidirectional import MERGES, bidirectional
-from seqjax.recurrence.unroll import unroll
-
-
-class RNN(nnx.Module):
-  """A cell and its parameters, run over time by `unroll`.
-
-  Attributes:
-    cell: the cell (static).
-    params: `nnx.Param` that holds the cell's whole NamedTuple.
-    output_size: features of the output.
-  """
-
-  def __init__(self, cell: base.Cell, input_size: int, *, key: jax.Array):
-    self.cell = cell
-    self.params = nnx.Param(cell.init(key, input_size))
-    self.output_size = cell.output_size
-
-  def initial_carry(self, batch_shape: Sequence[int]):
-    """The cell's own initial carry, arrays `[*batch, size]`."""
-    return self.cell.initial_carry(self.params.get_value(), batch_shape)
-
-  def __call__(self, inputs: jax.Array, carry=None, **kwargs):
-    """`(carry, outputs)`; `kwargs` are those of `unroll`."""
-    return unroll(
-      self.cell,
-      self.params.get_value(),
-      inputs,
-      initial_carry=carry,
-      **kwargs,
-    )
-
-  def step(self, carry, inputs: jax.Array):
-    """One step, for streaming: `(carry, output)`."""
-    return self.cell.step(self.params.get_value(), carry, inputs)
-
-
-class Bidirectional(nnx.Module):
-  """Two cells, one in each direction; see `recurrence.bidirectional`.
-
-  Attributes:
-    forward: `RNN` from the first step to the last.
-    backward: `RNN` from each row's own last valid step to the first.
-    merge: "concat", "sum" or "average" of the two outputs.
-    output_size: features of the merged output.
-  """
-
-  def __init__(
-    self,
-    forward: base.Cell,
-    backward: base.Cell,
-    input_size: int,
-    *,
-    merge: str = "concat",
-    key: jax.Array,
-  ):
-    base.check_choice("merge", merge, MERGES)
-    sizes = forward.output_size, backward.output_size
-    if merge != "concat" and sizes[0] != sizes[1]:
-      raise ValueError(
-        f"merge is {merge!r}, expected 'concat' for outputs of different sizes,"
-        f" {sizes[0]} and {sizes[1]}"
-      )
-    keys = jax.random.split(key)
-    self.forward = RNN(forward, input_size, key=keys[0])
-    self.backward = RNN(backward, input_size, key=keys[1])
-    self.merge = merge
-    self.output_size = sum(sizes) if merge == "concat" else sizes[0]
-
-  def initial_carry(self, batch_shape: Sequence[int]) -> tuple:
-    return (
-      self.forward.initial_carry(batch_shape),
-      self.backward.initial_carry(batch_shape),
-    )
-
-  def __call__(self, inputs: jax.Array, carry=None, **kwargs):
-    """`((forward carry, backward carry), outputs)`, as `bidirectional`."""
-    return bidirectional(
-      self.forward.cell,
-      self.backward.cell,
-      (self.forward.params.get_value(), self.backward.params.get_value()),
-      inputs,
-      initial_carry=carry,
-      merge=self.merge,
-      **kwargs,
-    )
+from seqjax.nn.bidirectional import Bidirectional
+from seqjax.nn.rnn import RNN
 
 
 class StackedRNN(nnx.Module):

@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 from jax.experimental import rnn
+from jax.extend import backend as jax_backend
 
 from seqjax.cells import base
 from seqjax.cells.lstm import LSTM, LSTMParams
@@ -20,11 +21,18 @@ class Cudnn:
   """cuDNN's LSTM through `jax.experimental.rnn`: one kernel for all steps.
 
   For a plain `LSTM` in float32 on an NVIDIA GPU, rows of any length, both
-  directions, without resets. Reverse mode only. The products are full float32
-  if `exact`, else TF32 with its 10 bits of mantissa.
+  directions, without resets. Reverse mode only and no `jax.vmap`: the kernel
+  has no rule for either; batch axes of any number do without.
+
+  Agreement with "scan": relative error below 1e-5 in float32, in value and
+  gradient, with a pure stand-in for the kernel; the same is asked of the kernel
+  where there is a GPU, not yet measured (tests/recurrence/cudnn_test.py). To
+  compare, run "scan" under `jax.default_matmul_precision("highest")`: by
+  default recent GPUs multiply in TF32.
 
   Attributes:
-    exact: no TF32.
+    exact: products in full float32; if not, in TF32 with its 10 bits of
+      mantissa, where the GPU has it.
   """
 
   exact: bool = True
@@ -41,19 +49,32 @@ class Cudnn:
         f"method 'cudnn' needs compute_dtype 'float32', not"
         f" {cell.compute_dtype!r}; use method 'scan'"
       )
-    if jax.default_backend() != "gpu":
+    backend = jax.default_backend()
+    # To JAX an AMD device is a GPU too; its library orders the gates otherwise.
+    if "rocm" in jax_backend.get_backend().platform_version:
+      backend = "rocm"
+    if backend != "gpu":
       raise ValueError(
-        "method 'cudnn' needs an NVIDIA GPU, but JAX runs on"
-        f" {jax.default_backend()}; use method 'scan'"
+        f"method 'cudnn' needs an NVIDIA GPU, but JAX runs on {backend}; use"
+        " method 'scan'"
       )
 
   def run(self, cell: LSTM, params, carry, fresh_carry, steps: Steps, reverse):
-    """See `Scan.run`."""
+    """See `Scan.run`.
+
+    Raises:
+      ValueError: there are resets, or the parameters are not float32.
+    """
     del fresh_carry
     if steps.reset is not None:
       raise ValueError(
         "method 'cudnn' has no resets; use method 'scan', or a row for every"
         " sequence"
+      )
+    dtype = params.recurrent_kernel.dtype
+    if dtype != jnp.float32:
+      raise ValueError(
+        f"method 'cudnn' needs float32 params, not {dtype}; use method 'scan'"
       )
     time, *batch, features = steps.inputs.shape
     size = cell.hidden_size
@@ -62,6 +83,9 @@ class Cudnn:
     count = jnp.full((rows,), time, jnp.int32)
     if steps.valid is not None:
       count = steps.valid.reshape(time, rows).sum(axis=0).astype(jnp.int32)
+    valid = lengths.length_mask(count, time)
+    # What cuDNN writes into the padding's gradient is not documented.
+    inputs = lengths.select(valid, inputs, jnp.zeros_like(inputs))
     if reverse:
       inputs = _flip(inputs, count)
     h, c = (x.reshape(1, rows, size).astype(jnp.float32) for x in carry)
@@ -70,17 +94,15 @@ class Cudnn:
       h,
       c,
       pack_weights(params),
-      jnp.maximum(count, 1),  # cuDNN knows no empty rows
+      jnp.maximum(count, 1),  # cuDNN fails on empty rows (jax issue 17966)
       features,
       size,
       1,  # layers
       0.0,  # dropout
       False,  # bidirectional
-      jax.lax.Precision.HIGHEST if self.exact else None,
+      jax.lax.Precision.HIGHEST if self.exact else jax.lax.Precision.HIGH,
     )
-    outputs = lengths.select(
-      lengths.length_mask(count, time), outputs, jnp.zeros_like(outputs)
-    )
+    outputs = lengths.select(valid, outputs, jnp.zeros_like(outputs))
     if reverse:
       outputs = _flip(outputs, count)
     new_carry = type(carry)(
@@ -99,7 +121,14 @@ class Cudnn:
 def pack_weights(params: LSTMParams) -> jax.Array:
   """CuDNN's flat vector: W_x^T, W_h^T, b_x, b_h, gates in the order i, f, g, o.
 
-  Of its two biases, which are only ever added, the second is zero.
+  The layout is that of `jax.experimental.rnn.unpack_lstm_weights`. Of the two
+  biases, which are only ever added, the second is zero.
+
+  Args:
+    params: of an `LSTM` without peepholes or projection.
+
+  Returns:
+    `[4 * H * (D + H + 2)]`, a differentiable function of `params`.
   """
   return jnp.concatenate(
     [
@@ -108,11 +137,11 @@ def pack_weights(params: LSTMParams) -> jax.Array:
       params.bias,
       jnp.zeros_like(params.bias),
     ]
-  ).astype(jnp.float32)
+  )
 
 
 def _flip(x: jax.Array, count: jax.Array) -> jax.Array:
-  """Each row `[time, ...]` of `x` reversed within its own `count` steps."""
+  """Each row of `x` `[rows, time, size]` reversed within its `count` steps."""
   time = x.shape[1]
   index = count[:, None] - 1 - jnp.arange(time)[None, :]
   index = jnp.where(index >= 0, index, jnp.arange(time)[None, :])

@@ -67,6 +67,13 @@ class Task(Protocol):
     """Training loss: `(loss, metrics, carry)`, a pure function."""
     ...
 
+  def gradient_norms(self, params: Any, batch: Any, carry: Any) -> Any:
+    """|dL/dcarry_t| for the probe: a tuple of layers, leaves `[batch, time]`.
+
+    See `gradients.hidden_gradient_norms`; L is the loss of the last step.
+    """
+    ...
+
   def evaluation_batches(self, split: str) -> Iterable[Any]:
     """All batches of "validation" or "test", in order."""
     ...

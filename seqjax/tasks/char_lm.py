@@ -146,6 +146,11 @@ class CharLM:
     carry, total, count = self._cross_entropy(params, batch, carry, key)
     return total / count, {"loss": (total, count)}, carry
 
+  def gradient_norms(self, params, batch: batching.Batch, carry):
+    return self._apply(
+      params, batch.inputs, batch.targets, carry, method="gradient_norms"
+    )
+
   def evaluation_batches(self, split: str) -> Iterable[batching.Batch]:
     return batching.evaluation_windows(
       self.vocabulary.encode(self._parts[split]),

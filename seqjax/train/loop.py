@@ -15,7 +15,14 @@ from seqjax.config import Config
 from seqjax.errors import InputError
 from seqjax.nn.functional import count_params
 from seqjax.tasks import base
-from seqjax.train import checkpoint, metrics, plots, progress, workdir
+from seqjax.train import (
+  checkpoint,
+  metrics,
+  plots,
+  probes,
+  progress,
+  workdir,
+)
 from seqjax.train import state as state_lib
 
 CHECKPOINTS = "checkpoints"
@@ -86,6 +93,7 @@ def train(config: Config, directory: pathlib.Path) -> int:
     )
 
     log = _Log(config, task, writer, bar)
+    probe = probes.GradientProbe(config, task, directory, writer)
     begin = time.monotonic()
     waiting = None  # metrics of the step before, not fetched yet
     step = start
@@ -110,6 +118,8 @@ def train(config: Config, directory: pathlib.Path) -> int:
         log.add(*waiting)
         log.flush()
         waiting = None
+      if probe.due(step):
+        bar.say(probe.run(step, state.params, batch, state.carry))
       if evaluates:
         values = evaluate(
           task, state.params, "validation", eval_step, shardings
@@ -121,7 +131,7 @@ def train(config: Config, directory: pathlib.Path) -> int:
         seconds = seconds_before + time.monotonic() - begin
         extra = {"data": batches.get_state(), "seconds": seconds}
         checkpoints.save(state, extra)
-      if evaluates or saves:
+      if evaluates or saves or probe.due(step):
         log.restart_clock()
       if stopping:
         break

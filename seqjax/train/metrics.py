@@ -69,6 +69,10 @@ class Writer:
     """A text for TensorBoard."""
     self._board.add_text(name, f"```\n{content}\n```", step)
 
+  def image(self, name: str, step: int, pixels: Any) -> None:
+    """A picture `[height, width, 3]` of bytes for TensorBoard."""
+    self._board.add_image(name, pixels, step, dataformats="HWC")
+
 
 def read_records(workdir: pathlib.Path) -> list[dict[str, Any]]:
   """The records of `metrics.jsonl`; a line cut short by a crash is dropped."""

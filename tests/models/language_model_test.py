@@ -93,3 +93,17 @@ def test_tied_embeddings_share_one_matrix():
 def test_tied_logits_of_the_wrong_width():
   with pytest.raises(ValueError, match="outputs has 3 features, expected 4"):
     nn.tied_logits(jnp.ones((2, 3)), jnp.ones((V, 4)), jnp.zeros(V))
+
+
+@pytest.mark.usefixtures("nnx_mode")
+def test_gradient_norms_are_those_of_the_last_loss():
+  """At the last step: the gradient of the loss with respect to the output."""
+  params, apply = make()
+  targets = jnp.roll(TOKENS, -1, axis=1)
+  carry = apply(params, 2, method="initial_carry")
+  norms = apply(params, TOKENS, targets, carry, method="gradient_norms")
+  chex.assert_shape(jax.tree.leaves(norms), (2, 6))
+  _, logits = apply(params, TOKENS)
+  residual = jax.nn.softmax(logits[:, -1]) - jax.nn.one_hot(targets[:, -1], V)
+  expected = jnp.linalg.norm(residual @ params["head"]["kernel"].T, axis=-1)
+  np.testing.assert_allclose(norms[1].h[:, -1], expected, rtol=1e-4)

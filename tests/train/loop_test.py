@@ -287,3 +287,32 @@ def test_a_record_cut_short_is_dropped(tmp_path):
 
 def test_flatten():
   assert workdir.flatten({"a": {"b": 1, "c": {}}, "d": 2}) == {"a.b": 1, "d": 2}
+
+
+def test_the_probe_draws_the_gradient_over_the_lag(tmp_path, text_file, capsys):
+  config = tiny(data={"path": text_file})
+  with config.unlocked():
+    config.model.num_layers = 2
+    config.probes.gradients_every = 5
+  assert loop.train(config, tmp_path) == 0
+  pictures = sorted(p.name for p in (tmp_path / "showcase").glob("grad*.png"))
+  assert pictures == ["gradients_0000005.png", "gradients_0000010.png"]
+  records = [
+    r for r in metrics.read_records(tmp_path) if r["kind"] == "gradients"
+  ]
+  assert [r["step"] for r in records] == [5, 10]
+  for record in records:
+    assert 1 <= record["layer 0 horizon"] <= config.window
+    assert 0 < record["layer 1 rate"] < 2
+  assert "gradient horizon in steps: layer 0" in capsys.readouterr().out
+
+
+def test_the_probe_changes_no_step(tmp_path, text_file):
+  finals = []
+  for every in (0, 3):
+    config = tiny(data={"path": text_file})
+    with config.unlocked():
+      config.probes.gradients_every = every
+    loop.train(config, tmp_path / str(every))
+    finals.append(metrics.read_records(tmp_path / str(every))[-1]["loss"])
+  assert finals[0] == finals[1]
