@@ -5,7 +5,7 @@ that the carry can be handed on: truncated back-propagation through time
 (Williams and Peng 1990). Evaluation reads every token once.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import grain
@@ -57,9 +57,6 @@ class StreamWindows:
       )
     self._starts = np.arange(batch_size) * self._stream
 
-  def __len__(self) -> int:
-    return 2**62  # epochs never end
-
   def __getitem__(self, step: int) -> Batch:
     epoch, index = divmod(int(step), self.steps_per_epoch)
     spare = self._stream - self.steps_per_epoch * self._window
@@ -72,13 +69,39 @@ class StreamWindows:
     return Batch(span[:, :-1], span[:, 1:], resets=resets)
 
   def iterator(self) -> grain.DatasetIterator:
-    """An endless iterator from step 0 with `get_state` and `set_state`."""
-    source: Any = self  # has the two methods of a RandomAccessDataSource
-    dataset = grain.MapDataset.source(source).to_iter_dataset(
-      # In memory and microseconds a batch: threads would only add cost.
-      grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
-    )
-    return iter(dataset)
+    """See `endless`."""
+    return endless(self.__getitem__)
+
+
+class _Steps:
+  """What Grain asks of a random-access source, without an end."""
+
+  def __init__(self, batch: Callable[[int], Any]):
+    self._batch = batch
+
+  def __len__(self) -> int:
+    return 2**62
+
+  def __getitem__(self, step) -> Any:
+    return self._batch(int(step))
+
+
+def endless(batch: Callable[[int], Any]) -> grain.DatasetIterator:
+  """An iterator over `batch(0), batch(1), ...` whose position can be saved.
+
+  Args:
+    batch: from a step to its batch; a pure function, so that a run that was
+      stopped goes on with the batches it would have had.
+
+  Returns:
+    An iterator with `get_state` and `set_state`.
+  """
+  source: Any = _Steps(batch)
+  dataset = grain.MapDataset.source(source).to_iter_dataset(
+    # In memory and microseconds a batch: threads would only add cost.
+    grain.ReadOptions(num_threads=0, prefetch_buffer_size=0)
+  )
+  return iter(dataset)
 
 
 def evaluation_windows(

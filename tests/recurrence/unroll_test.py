@@ -411,7 +411,7 @@ def test_auto(name, backend, time, expected):
   assert Auto().choose(CELLS[name], backend, time) == METHODS[expected]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
   lengths=st.lists(st.integers(0, T), min_size=B, max_size=B),
   flags=st.lists(st.booleans(), min_size=B * T, max_size=B * T),

@@ -1,0 +1,195 @@
+"""Problems that only memory solves: adding, copying, recalling a word."""
+
+import functools
+import pathlib
+from collections.abc import Iterable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from seqjax import nn
+from seqjax.config import Config
+from seqjax.data import batching, long_memory
+from seqjax.errors import InputError
+from seqjax.models import cells
+from seqjax.models.language_model import LanguageModel
+from seqjax.models.many_to_one import ManyToOne
+
+# Evaluation batches come from other keys than any training step.
+_SPLITS = {"validation": 1, "test": 2}
+
+
+def create(config: Config, saved: pathlib.Path | None) -> "LongMemory":
+  del saved  # nothing but the config is needed
+  return LongMemory(config)
+
+
+class LongMemory:
+  """See `seqjax.tasks.base.Task` for the contract; `data.long_memory`.
+
+  Every batch is new, so there is nothing to overfit to. `baseline` beside the
+  loss is what a model without memory reaches.
+  """
+
+  unit = "steps"
+
+  def __init__(self, config: Config):
+    name, distance = config.data.name, config.data.distance
+    if name not in long_memory.GENERATORS:
+      raise InputError(
+        f"config.data.name is {name!r}, expected one of"
+        f" {', '.join(long_memory.GENERATORS)}"
+      )
+    if distance < long_memory.SHORTEST[name]:
+      raise InputError(
+        f"config.data.distance is {distance}, expected at least"
+        f" {long_memory.SHORTEST[name]} for {name!r}"
+      )
+    for field in ("batch_size", "eval_batch_size", "eval_batches"):
+      if config[field] < 1:
+        raise InputError(f"config.{field} is {config[field]}, expected >= 1")
+    self._config = config
+    self._name, self._distance = name, distance
+    self.loss_unit = "mean squared error" if name == "adding" else "nats"
+    self.baseline = long_memory.BASELINES[name](distance)
+    self._cells = cells.create(config.model)
+    one = jax.eval_shape(lambda: self.draw(jax.random.key(0), 1))
+    self.items_per_step = config.batch_size * one.inputs.shape[1]
+    self.modes = {}
+    build = lambda key: self._build(key)
+    self._init = lambda key: nn.functionalize(build(key))[0]
+    self._apply = nn.functionalize(build(jax.random.key(0)))[1]
+
+  def _build(self, key):
+    model = self._config.model
+    common = {
+      "compute_dtype": model.compute_dtype,
+      "method": model.method,
+      "dropout": 0.0,
+      "key": key,
+    }
+    if self._name == "adding":
+      return ManyToOne(self._cells, 1, input_size=2, **common)
+    return LanguageModel(
+      long_memory.NUM_SYMBOLS[self._name], self._cells, embed_size=0, **common
+    )
+
+  def draw(self, key: jax.Array, batch_size: int) -> long_memory.Examples:
+    """A batch, inside a compiled program or outside."""
+    return long_memory.GENERATORS[self._name](key, batch_size, self._distance)
+
+  @functools.cached_property
+  def _draw(self):
+    """A function (stream, step, batch size) to a NumPy batch."""
+    seed = jax.random.key(self._config.seed)
+
+    @functools.partial(jax.jit, static_argnums=2)
+    def draw(stream, step, batch_size):
+      key = jax.random.fold_in(jax.random.fold_in(seed, stream), step)
+      return self.draw(key, batch_size)
+
+    return lambda *args: jax.tree.map(np.asarray, draw(*args))
+
+  def save(self, directory: pathlib.Path) -> None:
+    del directory
+
+  def init(self, key):
+    return self._init(key)
+
+  def initial_carry(self, params):
+    del params
+    return ()
+
+  evaluation_carry = initial_carry
+
+  def train_batches(self):
+    return batching.endless(
+      lambda step: self._draw(0, step, self._config.batch_size)
+    )
+
+  def loss(self, params, batch: long_memory.Examples, carry, key=None):
+    del key
+    metrics = self._metrics(params, batch)
+    total, count = metrics["loss"]
+    return total / count, metrics, carry
+
+  def evaluation_batches(self, split: str) -> Iterable[long_memory.Examples]:
+    for step in range(self._config.eval_batches):
+      yield self._draw(_SPLITS[split], step, self._config.eval_batch_size)
+
+  def evaluate(self, params, batch: long_memory.Examples, carry):
+    return self._metrics(params, batch), carry
+
+  def _metrics(self, params, batch):
+    if self._name == "adding":
+      outputs = self._apply(params, batch.inputs)[:, 0]
+      losses = (outputs - batch.targets) ** 2
+      return {"loss": (losses.sum(), batch.weights.sum())}
+    _, logits = self._apply(params, batch.inputs)
+    nats = optax.softmax_cross_entropy_with_integer_labels(
+      logits, batch.targets
+    )
+    right = (logits.argmax(-1) == batch.targets).astype(jnp.float32)
+    # The blanks that all of the copying ends after tell nothing.
+    asked = batch.weights * (batch.targets != long_memory.BLANK)
+    if self._name == "recall":
+      asked = batch.weights
+    return {
+      "loss": ((batch.weights * nats).sum(), batch.weights.sum()),
+      "accuracy": ((asked * right).sum(), asked.sum()),
+    }
+
+  def gradient_norms(self, params, batch: long_memory.Examples, carry):
+    del carry
+    if self._name == "adding":
+      loss = lambda outputs: (outputs[:, 0] - batch.targets) ** 2
+      return self._apply(params, batch.inputs, loss, method="gradient_norms")
+    return self._apply(
+      params, batch.inputs, batch.targets, None, method="gradient_norms"
+    )
+
+  def summarize(self, means: dict[str, float]) -> dict[str, float]:
+    return {"loss": means["loss"], "baseline": self.baseline, **means}
+
+  def showcase(self, params, directory: pathlib.Path) -> str:
+    batch = self._draw(_SPLITS["test"], 0, self._config.eval_batch_size)
+    metrics = jax.jit(self._metrics)(params, batch)
+    loss = float(metrics["loss"][0] / metrics["loss"][1])
+    lines = [
+      f"{self._name} over {self._distance} steps: loss {loss:.4g}"
+      f" {self.loss_unit}, without memory {self.baseline:.4g}"
+    ]
+    rows = jax.tree.map(lambda leaf: leaf[:5], batch)
+    apply = jax.jit(self._apply)
+    if self._name == "adding":
+      for row, output in enumerate(apply(params, rows.inputs)[:, 0]):
+        numbers, marked = rows.inputs[row].T
+        terms = " + ".join(f"{n:.3f}" for n in numbers[marked > 0])
+        lines.append(
+          f"  {terms} = {rows.targets[row]:.3f}, the model says {output:.3f}"
+        )
+    else:
+      probabilities = jax.nn.softmax(apply(params, rows.inputs)[1])
+      for row, told in enumerate(np.asarray(probabilities)):
+        lines.append("  " + self._tell(rows, row, told))
+    text = "\n".join(lines)
+    (directory / "examples.txt").write_text(text + "\n", "utf-8")
+    return text
+
+  def _tell(self, rows, row, told) -> str:
+    """One example in words or symbols; `told` is `[time, symbols]`."""
+    if self._name == "copy":
+      asked = rows.targets[row] != long_memory.BLANK
+      seen = "".join(map(str, rows.inputs[row][: long_memory.COPIED]))
+      written = "".join(map(str, told.argmax(-1)[asked]))
+      return f"shown {seen}, {self._distance} steps later: {written}"
+    words = [long_memory.WORDS[i] for i in rows.inputs[row]]
+    if len(words) > 16:
+      words = [*words[:9], "...", *words[-6:]]
+    best = np.argsort(-told[-1])[:3]
+    ranked = ", ".join(
+      f"{long_memory.WORDS[i]} {told[-1, i]:.0%}" for i in best
+    )
+    return f"{' '.join(words)} ___: {ranked}"

@@ -1,0 +1,229 @@
+"""How far a cell can learn to remember, beside how far its gradient reaches.
+
+Not one training but many: `run` trains every cell of the config at growing
+distances until it fails, and writes `metrics.jsonl` (one line a point) and
+`memory_distance` as PNG and SVG into the run directory.
+"""
+
+import json
+import pathlib
+import time
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import lax
+from ml_collections import ConfigDict
+
+from seqjax.config import Config
+from seqjax.errors import InputError
+from seqjax.gradients import plot
+from seqjax.gradients.norms import by_lag, together
+from seqjax.gradients.verdict import memory_horizon
+from seqjax.tasks import long_memory
+
+RECORDS = "metrics.jsonl"
+
+
+def create(config: Config, saved: pathlib.Path | None):
+  """There is nothing to evaluate or to sample afterwards."""
+  raise InputError(
+    f"config.task is {config.task!r}, which has no modes; its results are in"
+    f" {saved}"
+  )
+
+
+def run(config: Config, directory: pathlib.Path) -> None:
+  """Trains cell after cell, distance after distance; draws the figure.
+
+  A distance counts as learned if the loss on new examples is at most
+  `config.learned` of the baseline for more than half of the seeds. Points that
+  `metrics.jsonl` already holds are not trained again: after a stop the same
+  command goes on.
+
+  Raises:
+    InputError: a cell, a distance or a size is not fit.
+  """
+  distances = tuple(config.distances)
+  if not distances or list(distances) != sorted(set(distances)):
+    raise InputError(
+      f"config.distances is {list(distances)}, expected growing distances"
+    )
+  for field in ("num_seeds", "steps"):
+    if config[field] < 1:
+      raise InputError(f"config.{field} is {config[field]}, expected >= 1")
+  if not config.cells:
+    raise InputError("config.cells is empty, expected at least one cell")
+  jobs = {}
+  for name, options in config.cells.items():
+    point = ConfigDict({**config.to_dict(), "eval_batches": 1})
+    point.model = ConfigDict({**config.model, **options})
+    jobs[options.label or name] = point
+    for distance in distances:
+      _at(point, distance)  # finds mistakes before hours are spent
+
+  horizons = {}
+  for label, point in jobs.items():
+    horizons[label] = _horizon_at_start(_at(point, distances[-1]), config)
+    print(
+      f"{label}: horizon {horizons[label]} steps before training", flush=True
+    )
+  path = directory / RECORDS
+  lines = path.read_text("utf-8").splitlines() if path.exists() else []
+  done = {}
+  for line in lines:
+    record = json.loads(line)
+    if record["kind"] == "distance":
+      done[record["cell"], record["distance"]] = record
+  for label, point in jobs.items():
+    for distance in distances:
+      record = done.get((label, distance))
+      if record is None:
+        begin = time.monotonic()
+        record = {"kind": "distance", "cell": label, "distance": distance}
+        record |= _measure(_at(point, distance), config)
+        record["seconds"] = round(time.monotonic() - begin, 1)
+        with path.open("a", encoding="utf-8") as file:
+          file.write(json.dumps(record) + "\n")
+      done[label, distance] = record
+      print(_line(record), flush=True)
+      if not record["learned"]:
+        break
+
+  results = {
+    label: [done[label, d] for d in distances if (label, d) in done]
+    for label in jobs
+  }
+  draw(results, horizons, directory, config)
+  print(f"Horizon and learned distance: {directory / 'memory_distance.png'}")
+
+
+def _at(point: Config, distance: int) -> long_memory.LongMemory:
+  point = ConfigDict(point.to_dict())
+  point.data.distance = distance
+  return long_memory.LongMemory(point)
+
+
+def _measure(task: long_memory.LongMemory, config: Config) -> dict:
+  """Trains all seeds as one program; the loop is inside."""
+  transform = optax.chain(
+    optax.clip_by_global_norm(config.clip_norm),
+    optax.adam(config.learning_rate),
+  )
+
+  def one(key):
+    key_init, key_train, key_eval = jax.random.split(key, 3)
+    params = task.init(key_init)
+
+    def step(state, index):
+      params, opt_state = state
+      batch = task.draw(jax.random.fold_in(key_train, index), config.batch_size)
+      grads = jax.grad(lambda p: task.loss(p, batch, ())[0])(params)
+      updates, opt_state = transform.update(grads, opt_state, params)
+      return (optax.apply_updates(params, updates), opt_state), None
+
+    state = params, transform.init(params)
+    (params, _), _ = lax.scan(step, state, jnp.arange(config.steps))
+    batch = task.draw(key_eval, config.eval_batch_size)
+    return task.loss(params, batch, ())[0]
+
+  keys = jax.random.split(jax.random.key(config.seed), config.num_seeds)
+  losses = jax.device_get(jax.jit(jax.vmap(one))(keys))
+  learned = losses <= config.learned * task.baseline
+  return {
+    "losses": [float(loss) for loss in losses],
+    "baseline": task.baseline,
+    "learned": bool(learned.mean() > 0.5),
+  }
+
+
+def _horizon_at_start(task: long_memory.LongMemory, config: Config) -> int:
+  """Steps until `config.horizon` of the gradient is left, before training."""
+
+  def one(key):
+    key_init, _, key_eval = jax.random.split(key, 3)
+    batch = task.draw(key_eval, config.eval_batch_size)
+    norms = task.gradient_norms(task.init(key_init), batch, ())
+    return by_lag(together(norms))
+
+  keys = jax.random.split(jax.random.key(config.seed), config.num_seeds)
+  curves = np.asarray(jax.jit(jax.vmap(one))(keys))
+  return memory_horizon(curves.reshape(-1, curves.shape[-1]), config.horizon)
+
+
+def _line(record: dict) -> str:
+  word = "learned" if record["learned"] else "not learned"
+  losses = ", ".join(f"{loss:.2g}" for loss in record["losses"])
+  return (
+    f"{record['cell']}, distance {record['distance']}: {word} (losses {losses};"
+    f" without memory {record['baseline']:.2g}; {record['seconds']} s)"
+  )
+
+
+def draw(
+  results: dict[str, list[dict]],
+  horizons: dict[str, int],
+  directory: pathlib.Path,
+  config: Config,
+) -> None:
+  """A row a cell: horizon before training, and what was learned.
+
+  Args:
+    results: label to the records of its distances, growing.
+    horizons: label to steps, measured over the longest distance.
+    directory: receives `memory_distance.png` and `.svg`.
+    config: for the words on the axes.
+  """
+  import matplotlib
+
+  matplotlib.use("agg")
+  from matplotlib import pyplot
+
+  longest = max(config.distances)
+  figure, axis = pyplot.subplots(
+    figsize=(8, 1.6 + 0.42 * len(results)), layout="constrained"
+  )
+  for row, (label, records) in enumerate(results.items()):
+    reached = [r["distance"] for r in records if r["learned"]]
+    learned = max(reached, default=None)
+    horizon = min(horizons[label], longest)  # not seen to end before
+    if learned:
+      axis.plot([horizon, learned], [row, row], color="#bbbbbb", zorder=1)
+    axis.scatter(
+      horizon,
+      row,
+      marker="o",
+      s=60,
+      facecolor="white",
+      edgecolor=plot.COLORS[0],
+      linewidth=1.8,
+      label=f"gradient horizon at the start ({config.horizon:.0%} is left)"
+      if row == 0
+      else None,
+    )
+    if learned:
+      axis.scatter(
+        learned,
+        row,
+        marker="D",
+        s=45,
+        color=plot.COLORS[1],
+        label="longest distance learned" if row == 0 else None,
+      )
+  axis.set_xscale("log", base=2)
+  ticks = [1, 2, *config.distances]
+  axis.set_xticks(ticks, [str(t) for t in ticks])
+  axis.minorticks_off()
+  axis.set_yticks(range(len(results)), list(results))
+  axis.invert_yaxis()
+  axis.set_xlabel(
+    f"steps between what is told and what is asked ({config.data.name})"
+  )
+  axis.grid(True, axis="x", color="#dddddd", linewidth=0.5)
+  axis.set_axisbelow(True)
+  axis.spines[["top", "right"]].set_visible(False)
+  figure.legend(loc="outside upper left", frameon=False, ncols=2)
+  for suffix in ("png", "svg"):
+    figure.savefig(directory / f"memory_distance.{suffix}", dpi=150)
+  pyplot.close(figure)
