@@ -19,8 +19,9 @@ import numpy as np
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from seqjax import records
 from seqjax.tasks import base
-from seqjax.train import loop, metrics
+from seqjax.train import loop
 from seqjax.train import state as state_lib
 
 _CONFIG = config_flags.DEFINE_config_file("config", "experiments/char_lm.py")
@@ -53,7 +54,7 @@ def whole(config, steps: int) -> float:
     config.data.validation = config.data.test = 0.0
     with contextlib.redirect_stdout(io.StringIO()):
       loop.train(config, pathlib.Path(directory))
-    (record,) = metrics.read_records(pathlib.Path(directory))
+    (record,) = records.read(pathlib.Path(directory))
     return config.batch_size * config.window / record["chars_per_second"]
 
 

@@ -7,6 +7,9 @@ Writes report.html, PNG and SVG figures, gradients.npz and metrics.jsonl into
 the run directory. Cells are freshly initialised, inputs standard normal. One
 minute on 2 CPU cores.
 
+Variants: cells (default); grid, the Elman cell with every activation and
+initialisation.
+
 A cell of your own: a copy of this file with another entry in `config.cells`;
 the options of an entry are fields of `config.model`. One value can be changed
 by a flag: --config.cells.lstm_forget_1.forget_bias=3.0.
@@ -15,7 +18,7 @@ by a flag: --config.cells.lstm_forget_1.forget_bias=3.0.
 from ml_collections import config_dict
 
 
-def get_config():
+def get_config(variant="cells"):
   config = config_dict.ConfigDict()
   config.task = "gradient_norms"
   config.seed = 0
@@ -40,6 +43,16 @@ def get_config():
     {"label": label, "cell": cell, **options}
   )
   config.cells = config_dict.ConfigDict()
+  if variant == "grid":
+    for activation in ("tanh", "relu", "sigmoid"):
+      for init in ("glorot_uniform", "orthogonal", "identity"):
+        config.cells[f"{activation}_{init}"] = entry(
+          f"{activation}, {init}",
+          "elman",
+          activation=activation,
+          recurrent_init=init,
+        )
+    return config
   config.cells.elman_tanh = entry(
     "Elman tanh, Glorot", "elman", recurrent_init="glorot_uniform"
   )

@@ -6,7 +6,9 @@ Pure functions of cells and parameters, no Flax.
 from seqjax.gradients.bptt import bptt_terms as bptt_terms
 from seqjax.gradients.gates import gate_statistics as gate_statistics
 from seqjax.gradients.jacobian import lyapunov_exponents as lyapunov_exponents
-from seqjax.gradients.jacobian import product_norms as product_norms
+from seqjax.gradients.jacobian import (
+  product_singular_values as product_singular_values,
+)
 from seqjax.gradients.jacobian import products as products
 from seqjax.gradients.jacobian import singular_values as singular_values
 from seqjax.gradients.jacobian import spectral_radius as spectral_radius
@@ -19,5 +21,6 @@ from seqjax.gradients.norms import (
   hidden_gradient_norms as hidden_gradient_norms,
 )
 from seqjax.gradients.norms import together as together
+from seqjax.gradients.verdict import geometric_mean as geometric_mean
 from seqjax.gradients.verdict import memory_horizon as memory_horizon
 from seqjax.gradients.verdict import verdict as verdict

@@ -8,8 +8,12 @@ import pathlib
 from collections.abc import Mapping
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 
 from seqjax.gradients.sweep import Measured
+from seqjax.gradients.verdict import geometric_mean
 
 COLORS = (
   "#0072B2",
@@ -36,6 +40,25 @@ def style(index: int) -> dict:
   }
 
 
+def figure(
+  width: float, height: float, rows: int = 1
+) -> tuple[Figure, list[Axes]]:
+  """`(figure, axes)`, inches; no global state, nothing to close."""
+  made = Figure(figsize=(width, height), layout="constrained")
+  axes = list(made.subplots(rows, sharex=True, squeeze=False)[:, 0])
+  for axis in axes:
+    axis.grid(True, which="major", color="#dddddd", linewidth=0.5)
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
+  return made, axes
+
+
+def plain_numbers(axis) -> None:
+  """0.5, not 5 x 10^-1, on a log scale of few decades."""
+  for set_formatter in (axis.set_major_formatter, axis.set_minor_formatter):
+    set_formatter(lambda value, _: f"{value:g}")
+
+
 def norms_over_lag(axis, results: Mapping[str, Measured], horizon=0.01) -> None:
   """Geometric mean of |dL/ds_(T-k)| over lag k, relative to the first lag.
 
@@ -45,9 +68,8 @@ def norms_over_lag(axis, results: Mapping[str, Measured], horizon=0.01) -> None:
     horizon: share below which a gradient counts as gone, drawn as a line.
   """
   for index, (label, measured) in enumerate(results.items()):
-    norms = measured.lag_norms.reshape(-1, measured.lag_norms.shape[-1])
-    with np.errstate(divide="ignore", invalid="ignore"):
-      curve = np.exp(np.log(norms.astype(np.float64)).mean(axis=0))
+    curve = geometric_mean(measured.lag_norms)
+    with np.errstate(invalid="ignore"):
       curve = curve / curve[0]
     lags = np.arange(len(curve))
     axis.plot(lags[1:], curve[1:], label=label, **style(index))
@@ -97,26 +119,20 @@ def save_curves(curves: Mapping[str, np.ndarray], path: pathlib.Path):
   """Draws norms over lag into a PNG.
 
   Args:
-    curves: label to norms `[rows, lag]`, from `norms.by_lag`.
+    curves: label to norms `[lag]`.
     path: the PNG.
 
   Returns:
     The picture, bytes `[height, width, 3]`.
   """
-  import matplotlib
-
-  matplotlib.use("agg")
-  from matplotlib import pyplot
-
-  figure, axis = pyplot.subplots(figsize=(7, 4), layout="constrained")
-  for index, (label, norms) in enumerate(curves.items()):
-    with np.errstate(divide="ignore"):
-      mean = np.exp(np.log(norms.astype(np.float64)).mean(axis=0))
-    axis.plot(np.arange(len(mean)), mean, label=label, **style(index))
+  picture, (axis,) = figure(7, 4)
+  for index, (label, curve) in enumerate(curves.items()):
+    axis.plot(np.arange(len(curve)), curve, label=label, **style(index))
   axis.set_yscale("log")
   axis.set_xlabel("lag k [steps back from the loss]")
   axis.set_ylabel(r"$\|dL_T/ds_{T-k}\|$")
   axis.legend(frameon=False, handlelength=3)
-  figure.savefig(path, dpi=110)
-  pyplot.close(figure)
-  return (pyplot.imread(path)[..., :3] * 255).astype(np.uint8)
+  picture.savefig(path, dpi=110)
+  canvas = FigureCanvasAgg(picture)
+  canvas.draw()
+  return np.asarray(canvas.buffer_rgba())[..., :3]

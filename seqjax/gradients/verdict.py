@@ -13,6 +13,30 @@ class Verdict(NamedTuple):
   first_bad: int  # first lag that is not finite, -1 if there is none
 
 
+def geometric_mean(norms, lengths=None) -> np.ndarray:
+  """The mean curve of many rows: exp of the mean logarithm.
+
+  Args:
+    norms: `[*rows, lag]`, from `norms.by_lag`.
+    lengths: `[*rows]`, at each lag the mean is over the rows that are longer;
+      default all rows are full.
+
+  Returns:
+    `[lag]` up to the longest row, float64. NaN and infinity are kept, zero in
+    one row makes the mean zero.
+  """
+  norms = np.asarray(norms, np.float64)
+  norms = norms.reshape(-1, norms.shape[-1])
+  with np.errstate(divide="ignore"):
+    logs = np.log(norms)
+  if lengths is None:
+    return np.exp(logs.mean(axis=0))
+  counted = np.arange(norms.shape[1]) < np.asarray(lengths).reshape(-1, 1)
+  counts = counted.sum(axis=0)
+  total = np.where(counted, logs, 0.0).sum(axis=0)[counts > 0]
+  return np.exp(total / counts[counts > 0])
+
+
 def verdict(norms, tolerance: float = 0.002) -> Verdict:
   """Fits log |dL/dh_(T-k)| = a - k log(1 / rate) and names what it finds.
 
@@ -22,23 +46,23 @@ def verdict(norms, tolerance: float = 0.002) -> Verdict:
   "stable" otherwise: 0.002 a step is a factor of 8 in 1,000 steps.
 
   Args:
-    norms: `[lag]` or `[rows, lag]`; of rows the geometric mean is taken.
+    norms: `[lag]` or `[*rows, lag]`; of rows the geometric mean is taken.
     tolerance: see above.
 
   Raises:
     ValueError: fewer than three lags with a norm above zero.
   """
-  norms = np.atleast_2d(np.asarray(norms, np.float64))
-  finite = np.isfinite(norms).all(axis=0)
+  curve = geometric_mean(norms)
+  finite = np.isfinite(curve)
   first_bad = -1 if finite.all() else int(np.argmin(finite))
-  end = norms.shape[1] if first_bad < 0 else first_bad
-  lags = np.arange(end)[(norms[:, :end] > 0).all(axis=0)]
+  end = len(curve) if first_bad < 0 else first_bad
+  lags = np.arange(end)[curve[:end] > 0]
   if len(lags) < 3:
     raise ValueError(
       f"norms has {len(lags)} lags that are finite and above zero, expected at"
       " least 3 to fit a rate"
     )
-  logs = np.log(norms[:, lags]).mean(axis=0)
+  logs = np.log(curve[lags])
   centred = lags - lags.mean()
   spread = (centred**2).sum()
   slope = (centred * logs).sum() / spread
@@ -59,14 +83,12 @@ def memory_horizon(norms, share: float = 0.01) -> int:
   """The first lag at which the norm is below `share` of that at lag 0.
 
   Args:
-    norms: `[lag]` or `[rows, lag]`; of rows the geometric mean is taken.
+    norms: `[lag]` or `[*rows, lag]`; of rows the geometric mean is taken.
     share: in (0, 1).
 
   Returns:
     A lag; the number of lags if the norm never falls that low.
   """
-  norms = np.atleast_2d(np.asarray(norms, np.float64))
-  with np.errstate(divide="ignore"):
-    mean = np.exp(np.log(norms).mean(axis=0))
-  below = mean < share * mean[0]
-  return int(np.argmax(below)) if below.any() else norms.shape[1]
+  curve = geometric_mean(norms)
+  below = curve < share * curve[0]
+  return int(np.argmax(below)) if below.any() else len(curve)

@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from seqjax.cells import Stack, base
-from seqjax.gradients.norms import hidden_gradient_norms
-from seqjax.nn.embedding import tied_logits
+from seqjax.cells import base
+from seqjax.gradients.norms import hidden_gradient_norms, together
+from seqjax.nn.read_out import affine, tied_logits
 from seqjax.nn.recurrent import StackedRNN, dropout
 
 
@@ -105,8 +105,14 @@ class LanguageModel(nnx.Module):
   def gradient_norms(self, tokens, targets, carry, lengths=None):
     """|dL/dcarry_t| of every layer, L the loss of each row's last token.
 
-    Args and returns as `gradients.hidden_gradient_norms`: a tree like the
-    carry, leaves `[batch, time]`.
+    Args:
+      tokens: int `[batch, time]`.
+      targets: int `[batch, time]`.
+      carry: where the sequences start from.
+      lengths: int `[batch]`; default all full.
+
+    Returns:
+      `{"layer 0": [batch, time], ...}`, all leaves of a layer's carry together.
     """
 
     def step_loss(outputs):
@@ -114,14 +120,14 @@ class LanguageModel(nnx.Module):
         self._read(outputs), targets.T
       )
 
-    return hidden_gradient_norms(
-      Stack(tuple(layer.cell for layer in self.rnn.layers)),
-      tuple(layer.params.get_value() for layer in self.rnn.layers),
+    layers = hidden_gradient_norms(
+      *self.rnn.as_cell(),
       self._embed(tokens),
       step_loss,
       lengths=lengths,
       initial_carry=carry,
     )
+    return {f"layer {i}": together(norms) for i, norms in enumerate(layers)}
 
   def step(self, carry, tokens: jax.Array):
     """One token a row, `[batch]`: `(carry, logits [batch, vocab_size])`."""
@@ -141,11 +147,4 @@ class LanguageModel(nnx.Module):
         self.bias.get_value(),
         self.compute_dtype,
       )
-    # Not head(outputs): in bfloat16 that would also add the bias in bfloat16.
-    assert self.head.bias is not None
-    return base.affine(
-      outputs,
-      self.head.kernel.get_value(),
-      self.head.bias.get_value(),
-      self.compute_dtype,
-    )
+    return affine(self.head, outputs, self.compute_dtype)

@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from seqjax.cells import Stack, base
-from seqjax.gradients.norms import hidden_gradient_norms
+from seqjax.cells import base
+from seqjax.gradients.norms import hidden_gradient_norms, together
+from seqjax.nn.read_out import affine
 from seqjax.nn.recurrent import StackedRNN, dropout
-from seqjax.recurrence import length_mask
+from seqjax.recurrence import length_mask, reverse_rows
 
 POOLS = ("last", "mean", "attention")
 
@@ -107,7 +108,12 @@ class ManyToOne(nnx.Module):
     return self._head(dropout(pooled, self.dropout, keys[2])), weights
 
   def gradient_norms(self, inputs, loss, lengths=None):
-    """|dL/dcarry_t| of every layer for a model that reads the last step.
+    """|dL/dcarry_t| of every layer, as if the last step alone were read.
+
+    What the layers themselves remember: with a mean or attention over time
+    every step would be next to the loss. Of a bidirectional model the top layer
+    is looked at, one direction with the other held constant; its backward
+    direction has its last step where the sequence begins.
 
     Args:
       inputs: as for the call.
@@ -115,23 +121,43 @@ class ManyToOne(nnx.Module):
       lengths: as for the call.
 
     Returns:
-      As `gradients.hidden_gradient_norms`, leaves `[batch, time]`.
-
-    Raises:
-      ValueError: the model is bidirectional or pools over time.
+      `{"layer 0": [batch, time], ...}`, or `{"forward": ..., "backward": ...}`,
+      all leaves of a carry together, each in the order in which it is run.
     """
-    if self.pool != "last" or self.rnn.bidirectional:
-      raise ValueError(
-        f"pool is {self.pool!r} and bidirectional {self.rnn.bidirectional},"
-        " expected 'last' and False: else every step is near the loss"
+    vectors = self._vectors(inputs)
+    if not self.rnn.bidirectional:
+      layers = hidden_gradient_norms(
+        *self.rnn.as_cell(),
+        vectors,
+        lambda outputs: jax.vmap(loss)(self._head(outputs)),
+        lengths=lengths,
       )
-    return hidden_gradient_norms(
-      Stack(tuple(layer.cell for layer in self.rnn.layers)),
-      tuple(layer.params.get_value() for layer in self.rnn.layers),
-      self._vectors(inputs),
-      lambda outputs: jax.vmap(loss)(self._head(outputs)),
-      lengths=lengths,
-    )
+      return {f"layer {i}": together(norms) for i, norms in enumerate(layers)}
+    for layer in self.rnn.layers[:-1]:
+      _, vectors = layer(vectors, lengths=lengths, method=self.method)
+    top = self.rnn.layers[-1]
+    _, outputs = top(vectors, lengths=lengths, method=self.method)
+    halves = jnp.split(self._last(outputs, lengths), 2, axis=-1)
+    if lengths is None:
+      backwards = vectors[:, ::-1]
+    else:
+      backwards = reverse_rows(vectors, lengths)
+    norms = {}
+    for index, (name, rnn, inputs) in enumerate(
+      (("forward", top.forward, vectors), ("backward", top.backward, backwards))
+    ):
+
+      def step_loss(outputs, index=index):
+        pair = [jnp.broadcast_to(half, outputs.shape) for half in halves]
+        pair[index] = outputs
+        return jax.vmap(loss)(self._head(jnp.concatenate(pair, axis=-1)))
+
+      norms[name] = together(
+        hidden_gradient_norms(
+          rnn.cell, rnn.params.get_value(), inputs, step_loss, lengths=lengths
+        )
+      )
+    return norms
 
   def _vectors(self, inputs):
     if not self.vocab_size:
@@ -141,37 +167,32 @@ class ManyToOne(nnx.Module):
     return jax.nn.one_hot(inputs, self.vocab_size)
 
   def _pool(self, outputs, lengths):
-    batch, time, size = outputs.shape
+    if self.pool == "last":
+      return self._last(outputs, lengths), None
+    batch, time, _ = outputs.shape
     if lengths is None:
       lengths = jnp.full((batch,), time)
     if self.pool == "mean":
       # Outputs past the end are zero.
       count = jnp.maximum(lengths, 1).astype(outputs.dtype)
       return outputs.sum(axis=1) / count[:, None], None
-    if self.pool == "attention":
-      assert self.attend.bias is not None
-      hidden = base.affine(
-        outputs,
-        self.attend.kernel.get_value(),
-        self.attend.bias.get_value(),
-        self.compute_dtype,
-      )
-      scores = jnp.tanh(hidden) @ self.query.get_value()
-      mask = length_mask(lengths, time)
-      weights = jax.nn.softmax(scores, axis=1, where=mask)
-      return jnp.einsum("bt,bth->bh", weights, outputs), weights
+    hidden = affine(self.attend, outputs, self.compute_dtype)
+    scores = jnp.tanh(hidden) @ self.query.get_value()
+    mask = length_mask(lengths, time)
+    weights = jax.nn.softmax(scores, axis=1, where=mask)
+    return jnp.einsum("bt,bth->bh", weights, outputs), weights
+
+  def _last(self, outputs, lengths):
+    """Where each direction has seen the whole row."""
+    batch, time, size = outputs.shape
+    if lengths is None:
+      lengths = jnp.full((batch,), time)
     end = jnp.maximum(lengths - 1, 0)[:, None, None]
     last = jnp.take_along_axis(outputs, end, axis=1)[:, 0]
     if self.rnn.bidirectional:
       half = size // 2
       last = jnp.concatenate([last[:, :half], outputs[:, 0, half:]], axis=1)
-    return last, None
+    return last
 
   def _head(self, pooled):
-    assert self.head.bias is not None
-    return base.affine(
-      pooled,
-      self.head.kernel.get_value(),
-      self.head.bias.get_value(),
-      self.compute_dtype,
-    )
+    return affine(self.head, pooled, self.compute_dtype)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from seqjax.cells import base
+from seqjax.cells import Stack, base
 from seqjax.nn.bidirectional import Bidirectional
 from seqjax.nn.rnn import RNN
 
@@ -43,6 +43,25 @@ class StackedRNN(nnx.Module):
       input_size = layer.output_size
     self.layers = nnx.List(layers)
     self.output_size = input_size
+
+  def as_cell(self) -> tuple[Stack, tuple]:
+    """The layers as one cell and its parameters, dropout left out.
+
+    Raises:
+      ValueError: the layers are bidirectional, which no cell is.
+    """
+    self._check_causal("to be a cell")
+    cells = tuple(layer.cell for layer in self.layers)
+    return Stack(cells), tuple(
+      layer.params.get_value() for layer in self.layers
+    )
+
+  def _check_causal(self, purpose: str) -> None:
+    if self.bidirectional:
+      raise ValueError(
+        f"bidirectional is True, expected False {purpose}: the backward"
+        " direction starts at the end of the sequence"
+      )
 
   def initial_carry(self, batch_shape: Sequence[int]) -> tuple:
     return tuple(layer.initial_carry(batch_shape) for layer in self.layers)
@@ -85,11 +104,7 @@ class StackedRNN(nnx.Module):
     Raises:
       ValueError: the layers are bidirectional.
     """
-    if self.bidirectional:
-      raise ValueError(
-        "bidirectional is True, expected False to step: the backward direction"
-        " starts at the end of the sequence"
-      )
+    self._check_causal("to step")
     new_carry = []
     for layer, layer_carry in zip(self.layers, carry, strict=True):
       layer_carry, inputs = layer.step(layer_carry, inputs)

@@ -7,6 +7,7 @@ from seqjax.recurrence.checkpointed import Checkpointed as Checkpointed
 from seqjax.recurrence.cudnn import Cudnn as Cudnn
 from seqjax.recurrence.fused import Fused as Fused
 from seqjax.recurrence.lengths import length_mask as length_mask
+from seqjax.recurrence.lengths import reverse_rows as reverse_rows
 from seqjax.recurrence.linear_scan import linear_scan as linear_scan
 from seqjax.recurrence.newton import Newton as Newton
 from seqjax.recurrence.newton import NewtonReport as NewtonReport

@@ -87,7 +87,7 @@ class Cudnn:
     # What cuDNN writes into the padding's gradient is not documented.
     inputs = lengths.select(valid, inputs, jnp.zeros_like(inputs))
     if reverse:
-      inputs = _flip(inputs, count)
+      inputs = lengths.reverse_rows(inputs, count)
     h, c = (x.reshape(1, rows, size).astype(jnp.float32) for x in carry)
     outputs, new_h, new_c = kernel(
       inputs.astype(jnp.float32),
@@ -104,7 +104,7 @@ class Cudnn:
     )
     outputs = lengths.select(valid, outputs, jnp.zeros_like(outputs))
     if reverse:
-      outputs = _flip(outputs, count)
+      outputs = lengths.reverse_rows(outputs, count)
     new_carry = type(carry)(
       *(
         lengths.select(
@@ -138,11 +138,3 @@ def pack_weights(params: LSTMParams) -> jax.Array:
       jnp.zeros_like(params.bias),
     ]
   )
-
-
-def _flip(x: jax.Array, count: jax.Array) -> jax.Array:
-  """Each row of `x` `[rows, time, size]` reversed within its `count` steps."""
-  time = x.shape[1]
-  index = count[:, None] - 1 - jnp.arange(time)[None, :]
-  index = jnp.where(index >= 0, index, jnp.arange(time)[None, :])
-  return jnp.take_along_axis(x, index[:, :, None], axis=1)

@@ -20,6 +20,19 @@ def length_mask(lengths: jax.Array, time: int) -> jax.Array:
   return steps < jnp.expand_dims(lengths, -1)
 
 
+def reverse_rows(x: jax.Array, lengths: jax.Array) -> jax.Array:
+  """Each row reversed within its own length; what is past it stays.
+
+  Args:
+    x: `[batch, time, features]`.
+    lengths: `[batch]` integers.
+  """
+  steps = jnp.arange(x.shape[1])[None, :]
+  index = lengths[:, None] - 1 - steps
+  index = jnp.where(index >= 0, index, steps)
+  return jnp.take_along_axis(x, index[:, :, None], axis=1)
+
+
 def select(mask: jax.Array, on_true, on_false):
   """`where(mask, on_true, on_false)` over every leaf `[*mask.shape, ...]`.
 

@@ -67,10 +67,13 @@ class Task(Protocol):
     """Training loss: `(loss, metrics, carry)`, a pure function."""
     ...
 
-  def gradient_norms(self, params: Any, batch: Any, carry: Any) -> Any:
-    """|dL/dcarry_t| for the probe: a tuple of layers, leaves `[batch, time]`.
+  def gradient_norms(
+    self, params: Any, batch: Any, carry: Any
+  ) -> tuple[dict[str, jax.Array], jax.Array | None]:
+    """|dL/dcarry_t| for the probe: `({name: [batch, time]}, lengths)`.
 
-    See `gradients.hidden_gradient_norms`; L is the loss of the last step.
+    See `gradients.hidden_gradient_norms`; L is the loss of each row's last
+    step, `lengths` `[batch]` where that is (None: all rows are full).
     """
     ...
 
@@ -126,6 +129,12 @@ def create(config: Config, saved: pathlib.Path | None) -> Task:
   """Builds the task that `config.task` names; see `Task` for `saved`.
 
   Raises:
-    InputError: no such task, or the config does not suit it.
+    InputError: no such task, the config does not suit it, or it is a sweep.
   """
-  return load(config).create(config, saved)
+  module = load(config)
+  if not hasattr(module, "create"):
+    raise InputError(
+      f"config.task is {config.task!r}, a sweep, which has no modes; its"
+      f" results are in {saved}"
+    )
+  return module.create(config, saved)

@@ -147,9 +147,10 @@ class CharLM:
     return total / count, {"loss": (total, count)}, carry
 
   def gradient_norms(self, params, batch: batching.Batch, carry):
-    return self._apply(
+    norms = self._apply(
       params, batch.inputs, batch.targets, carry, method="gradient_norms"
     )
+    return norms, None
 
   def evaluation_batches(self, split: str) -> Iterable[batching.Batch]:
     return batching.evaluation_windows(

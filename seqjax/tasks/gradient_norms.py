@@ -21,14 +21,6 @@ from seqjax.gradients.verdict import memory_horizon, verdict
 from seqjax.models import cells
 
 
-def create(config: Config, saved: pathlib.Path | None):
-  """There is nothing to evaluate or to sample afterwards."""
-  raise InputError(
-    f"config.task is {config.task!r}, which has no modes; its results are in"
-    f" {saved}"
-  )
-
-
 def run(config: Config, directory: pathlib.Path) -> None:
   """Measures every cell of the config and writes the report.
 
@@ -94,8 +86,7 @@ def run(config: Config, directory: pathlib.Path) -> None:
 
 
 def _record(label, measured, share):
-  longest = measured.lag_norms.shape[-1]
-  norms = measured.lag_norms.reshape(-1, longest)
+  norms = measured.lag_norms
   found = verdict(norms)
   exponent = float(measured.lyapunov.mean())
   return {
@@ -107,7 +98,7 @@ def _record(label, measured, share):
     "rate_high": found.high,
     "first_bad": found.first_bad,
     "horizon": memory_horizon(norms, share),
-    "longest": longest,
+    "longest": norms.shape[-1],
     # -inf, which JSON does not know: nothing of the first state is left.
     "lyapunov": exponent if np.isfinite(exponent) else None,
     "clipped_share": float(measured.over_length.was_clipped.mean()),
@@ -115,11 +106,6 @@ def _record(label, measured, share):
 
 
 def _draw(directory, results, config):
-  import matplotlib
-
-  matplotlib.use("agg")
-  from matplotlib import pyplot
-
   pictures = {
     "gradient_lag": lambda axis: plot.norms_over_lag(
       axis, results, config.horizon
@@ -129,14 +115,11 @@ def _draw(directory, results, config):
     ),
   }
   for name, draw in pictures.items():
-    figure, axis = pyplot.subplots(figsize=(9, 5), layout="constrained")
+    figure, (axis,) = plot.figure(9, 5)
     draw(axis)
-    axis.grid(True, which="major", color="#dddddd", linewidth=0.5)
-    axis.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right upper", frameon=False, handlelength=3)
     for suffix in ("png", "svg"):
       figure.savefig(directory / f"{name}.{suffix}", dpi=150)
-    pyplot.close(figure)
 
 
 def _page(directory, records, config) -> str:

@@ -58,9 +58,8 @@ class LongMemory:
     one = jax.eval_shape(lambda: self.draw(jax.random.key(0), 1))
     self.items_per_step = config.batch_size * one.inputs.shape[1]
     self.modes = {}
-    build = lambda key: self._build(key)
-    self._init = lambda key: nn.functionalize(build(key))[0]
-    self._apply = nn.functionalize(build(jax.random.key(0)))[1]
+    self._init = lambda key: nn.functionalize(self._build(key))[0]
+    self._apply = nn.functionalize(self._build(jax.random.key(0)))[1]
 
   def _build(self, key):
     model = self._config.model
@@ -145,10 +144,10 @@ class LongMemory:
     del carry
     if self._name == "adding":
       loss = lambda outputs: (outputs[:, 0] - batch.targets) ** 2
-      return self._apply(params, batch.inputs, loss, method="gradient_norms")
-    return self._apply(
-      params, batch.inputs, batch.targets, None, method="gradient_norms"
-    )
+      arguments = batch.inputs, loss
+    else:
+      arguments = batch.inputs, batch.targets, None
+    return self._apply(params, *arguments, method="gradient_norms"), None
 
   def summarize(self, means: dict[str, float]) -> dict[str, float]:
     return {"loss": means["loss"], "baseline": self.baseline, **means}

@@ -5,9 +5,9 @@ distances until it fails, and writes `metrics.jsonl` (one line a point) and
 `memory_distance` as PNG and SVG into the run directory.
 """
 
-import json
 import pathlib
 import time
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,22 +16,13 @@ import optax
 from jax import lax
 from ml_collections import ConfigDict
 
+from seqjax import records
 from seqjax.config import Config
 from seqjax.errors import InputError
 from seqjax.gradients import plot
 from seqjax.gradients.norms import by_lag, together
 from seqjax.gradients.verdict import memory_horizon
 from seqjax.tasks import long_memory
-
-RECORDS = "metrics.jsonl"
-
-
-def create(config: Config, saved: pathlib.Path | None):
-  """There is nothing to evaluate or to sample afterwards."""
-  raise InputError(
-    f"config.task is {config.task!r}, which has no modes; its results are in"
-    f" {saved}"
-  )
 
 
 def run(config: Config, directory: pathlib.Path) -> None:
@@ -69,13 +60,7 @@ def run(config: Config, directory: pathlib.Path) -> None:
     print(
       f"{label}: horizon {horizons[label]} steps before training", flush=True
     )
-  path = directory / RECORDS
-  lines = path.read_text("utf-8").splitlines() if path.exists() else []
-  done = {}
-  for line in lines:
-    record = json.loads(line)
-    if record["kind"] == "distance":
-      done[record["cell"], record["distance"]] = record
+  done = {(r["cell"], r["distance"]): r for r in records.read(directory)}
   for label, point in jobs.items():
     for distance in distances:
       record = done.get((label, distance))
@@ -84,9 +69,8 @@ def run(config: Config, directory: pathlib.Path) -> None:
         record = {"kind": "distance", "cell": label, "distance": distance}
         record |= _measure(_at(point, distance), config)
         record["seconds"] = round(time.monotonic() - begin, 1)
-        with path.open("a", encoding="utf-8") as file:
-          file.write(json.dumps(record) + "\n")
-      done[label, distance] = record
+        done[label, distance] = record
+        records.write(directory, done.values())
       print(_line(record), flush=True)
       if not record["learned"]:
         break
@@ -144,12 +128,12 @@ def _horizon_at_start(task: long_memory.LongMemory, config: Config) -> int:
   def one(key):
     key_init, _, key_eval = jax.random.split(key, 3)
     batch = task.draw(key_eval, config.eval_batch_size)
-    norms = task.gradient_norms(task.init(key_init), batch, ())
+    norms, _ = task.gradient_norms(task.init(key_init), batch, ())
     return by_lag(together(norms))
 
   keys = jax.random.split(jax.random.key(config.seed), config.num_seeds)
   curves = np.asarray(jax.jit(jax.vmap(one))(keys))
-  return memory_horizon(curves.reshape(-1, curves.shape[-1]), config.horizon)
+  return memory_horizon(curves, config.horizon)
 
 
 def _line(record: dict) -> str:
@@ -175,42 +159,24 @@ def draw(
     directory: receives `memory_distance.png` and `.svg`.
     config: for the words on the axes.
   """
-  import matplotlib
-
-  matplotlib.use("agg")
-  from matplotlib import pyplot
-
   longest = max(config.distances)
-  figure, axis = pyplot.subplots(
-    figsize=(8, 1.6 + 0.42 * len(results)), layout="constrained"
-  )
-  for row, (label, records) in enumerate(results.items()):
-    reached = [r["distance"] for r in records if r["learned"]]
+  figure, (axis,) = plot.figure(8, 1.6 + 0.42 * len(results))
+  blue = {"facecolor": "none", "edgecolor": plot.COLORS[0], "linewidth": 1.8}
+  seen: dict[str, Any] = {**blue, "marker": "o", "s": 110}
+  beyond: dict[str, Any] = {**blue, "marker": ">", "s": 150}
+  asked: dict[str, Any] = {"color": plot.COLORS[1], "marker": "D", "s": 36}
+  for row, (label, points) in enumerate(results.items()):
+    reached = [r["distance"] for r in points if r["learned"]]
     learned = max(reached, default=None)
-    horizon = min(horizons[label], longest)  # not seen to end before
+    horizon = min(horizons[label], longest)
     if learned:
       axis.plot([horizon, learned], [row, row], color="#bbbbbb", zorder=1)
-    axis.scatter(
-      horizon,
-      row,
-      marker="o",
-      s=60,
-      facecolor="white",
-      edgecolor=plot.COLORS[0],
-      linewidth=1.8,
-      label=f"gradient horizon at the start ({config.horizon:.0%} is left)"
-      if row == 0
-      else None,
-    )
-    if learned:
-      axis.scatter(
-        learned,
-        row,
-        marker="D",
-        s=45,
-        color=plot.COLORS[1],
-        label="longest distance learned" if row == 0 else None,
-      )
+      axis.scatter(learned, row, **asked)
+    ends = horizons[label] <= longest
+    axis.scatter(horizon, row, **(seen if ends else beyond))
+  axis.scatter([], [], **seen, label=f"{config.horizon:.0%} of it is left here")
+  axis.scatter([], [], **beyond, label="more is left at the longest distance")
+  axis.scatter([], [], **asked, label="longest distance learned")
   axis.set_xscale("log", base=2)
   ticks = [1, 2, *config.distances]
   axis.set_xticks(ticks, [str(t) for t in ticks])
@@ -220,10 +186,8 @@ def draw(
   axis.set_xlabel(
     f"steps between what is told and what is asked ({config.data.name})"
   )
-  axis.grid(True, axis="x", color="#dddddd", linewidth=0.5)
-  axis.set_axisbelow(True)
-  axis.spines[["top", "right"]].set_visible(False)
-  figure.legend(loc="outside upper left", frameon=False, ncols=2)
+  axis.grid(False, axis="y")
+  title = "gradient before training (blue), learning (orange)"
+  figure.legend(loc="outside upper left", frameon=False, ncols=3, title=title)
   for suffix in ("png", "svg"):
     figure.savefig(directory / f"memory_distance.{suffix}", dpi=150)
-  pyplot.close(figure)

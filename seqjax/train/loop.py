@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 
+from seqjax import records
 from seqjax.config import Config
 from seqjax.errors import InputError
 from seqjax.nn.functional import count_params
@@ -113,13 +114,14 @@ def train(config: Config, directory: pathlib.Path) -> int:
       last = step == config.steps
       evaluates = last or step % config.eval_every == 0
       saves = last or stopping or step % config.checkpoint_every == 0
-      if evaluates or saves:
+      if evaluates or saves or probe.due(step):
         # Nothing is saved before its own step is known to be finite.
         log.add(*waiting)
         log.flush()
         waiting = None
       if probe.due(step):
-        bar.say(probe.run(step, state.params, batch, state.carry))
+        share = log.last["clipped_share"]
+        bar.say(probe.run(step, state.params, batch, state.carry, share))
       if evaluates:
         values = evaluate(
           task, state.params, "validation", eval_step, shardings
@@ -156,7 +158,7 @@ def train(config: Config, directory: pathlib.Path) -> int:
       directory, picture, task.loss_unit, config.optimizer.clip_norm
     ):
       bar.say(f"Loss and gradient norm over steps: {picture}")
-    bar.say(f"Metrics: {directory / metrics.METRICS_FILE}")
+    bar.say(f"Metrics: {directory / records.METRICS_FILE}")
     return 0
 
 
@@ -221,6 +223,7 @@ class _Log:
     self._writer, self._bar = writer, bar
     self._mean, self._steps, self._step = metrics.Mean(), 0, 0
     self._last_finite = math.nan
+    self.last: dict[str, float] = {}  # what was written last
     self.restart_clock()
 
   def restart_clock(self, untimed_steps: int = 0) -> None:
@@ -263,6 +266,7 @@ class _Log:
     unit = f"{self._task.unit}_per_second"
     values = {**self._task.summarize(self._mean.means()), unit: rate}
     self._writer.write("train", self._step, values)
+    self.last = values
     self._bar.report(
       self._step,
       f"loss {values['loss']:.4f}  gradient norm {values['grad_norm']:.3f}"

@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import tensorboardX
 
-METRICS_FILE = "metrics.jsonl"
+from seqjax import records
 
 
 class Mean:
@@ -41,11 +41,9 @@ class Writer:
   """
 
   def __init__(self, workdir: pathlib.Path, first_step: int):
-    path = workdir / METRICS_FILE
-    kept = [r for r in read_records(workdir) if r["step"] <= first_step]
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text("".join(json.dumps(r) + "\n" for r in kept), "utf-8")
-    temporary.replace(path)
+    kept = [r for r in records.read(workdir) if r["step"] <= first_step]
+    records.write(workdir, kept)
+    path = workdir / records.METRICS_FILE
     self._file = path.open("a", encoding="utf-8")
     self._board = tensorboardX.SummaryWriter(
       str(workdir / "tensorboard"), purge_step=first_step + 1
@@ -72,16 +70,3 @@ class Writer:
   def image(self, name: str, step: int, pixels: Any) -> None:
     """A picture `[height, width, 3]` of bytes for TensorBoard."""
     self._board.add_image(name, pixels, step, dataformats="HWC")
-
-
-def read_records(workdir: pathlib.Path) -> list[dict[str, Any]]:
-  """The records of `metrics.jsonl`; a line cut short by a crash is dropped."""
-  path = workdir / METRICS_FILE
-  records = []
-  if path.exists():
-    for line in path.read_text("utf-8").splitlines():
-      try:
-        records.append(json.loads(line))
-      except ValueError:
-        continue
-  return records

@@ -2,10 +2,10 @@
 
 import pathlib
 
-from seqjax.train import metrics
+from seqjax import records
+from seqjax.gradients import plot
 
-# Okabe and Ito's palette, distinct for colour-blind readers and in grey.
-BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#777777"
+BLUE, ORANGE, GREY = plot.COLORS[0], plot.COLORS[1], "#777777"
 
 
 def plot_training(
@@ -19,20 +19,13 @@ def plot_training(
     loss_unit: for the axis.
     clip_norm: the threshold to mark; 0 for none.
   """
-  import matplotlib
-
-  matplotlib.use("agg")
-  from matplotlib import pyplot
-
-  records = metrics.read_records(workdir)
-  train = [r for r in records if r["kind"] == "train"]
-  validation = [r for r in records if r["kind"] == "validation"]
+  found = records.read(workdir)
+  train = [r for r in found if r["kind"] == "train"]
+  validation = [r for r in found if r["kind"] == "validation"]
   if not train:
     return False
   steps = [r["step"] for r in train]
-  figure, (top, bottom) = pyplot.subplots(
-    2, 1, sharex=True, figsize=(7, 6), layout="constrained"
-  )
+  figure, (top, bottom) = plot.figure(7, 6, rows=2)
   top.plot(steps, [r["loss"] for r in train], color=BLUE, label="training")
   if validation:
     top.plot(
@@ -65,15 +58,9 @@ def plot_training(
       clip_norm, color=GREY, linestyle=":", label="clipping threshold"
     )
   bottom.set_yscale("log")
-  axis = bottom.yaxis
-  for which in (axis.set_major_formatter, axis.set_minor_formatter):
-    which(lambda value, _: f"{value:g}")  # 0.5, not 5 x 10^-1
+  plot.plain_numbers(bottom.yaxis)
   bottom.set_xlabel("step")
   bottom.set_ylabel("global norm")
   bottom.legend(frameon=False)
-  for axis in (top, bottom):
-    axis.grid(color="#dddddd", linewidth=0.6)
-    axis.spines[["top", "right"]].set_visible(False)
   figure.savefig(path, dpi=150)
-  pyplot.close(figure)
   return True

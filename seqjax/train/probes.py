@@ -4,13 +4,12 @@ import pathlib
 from typing import Any
 
 import jax
-import numpy as np
 
 from seqjax.config import Config
 from seqjax.errors import InputError
 from seqjax.gradients import plot
-from seqjax.gradients.norms import by_lag, together
-from seqjax.gradients.verdict import memory_horizon, verdict
+from seqjax.gradients.norms import by_lag
+from seqjax.gradients.verdict import geometric_mean, memory_horizon, verdict
 from seqjax.tasks import base
 from seqjax.train import metrics
 
@@ -39,9 +38,7 @@ class GradientProbe:
         f"config.probes.gradients_every is {self._every}, expected 0 (off) or a"
         " number of steps"
       )
-    self._norms = jax.jit(
-      lambda *args: [together(n) for n in task.gradient_norms(*args)]
-    )
+    self._norms = jax.jit(lambda *args: _by_lag(*task.gradient_norms(*args)))
     self._directory = directory / "showcase"
     self._writer = writer
 
@@ -49,20 +46,33 @@ class GradientProbe:
     """Whether this step is looked at."""
     return self._every > 0 and step % self._every == 0
 
-  def run(self, step: int, params: Any, batch: Any, carry: Any) -> str:
-    """Measures, draws and writes; returns a line to print."""
-    layers = jax.device_get(self._norms(params, batch, carry))
-    curves = {
-      f"layer {index}": np.asarray(by_lag(norms))
-      for index, norms in enumerate(layers)
-    }
-    values = {}
-    for name, norms in curves.items():
-      values[f"{name} horizon"] = memory_horizon(norms)
-      values[f"{name} rate"] = verdict(norms).rate
+  def run(
+    self, step: int, params: Any, batch: Any, carry: Any, clipped_share: float
+  ) -> str:
+    """Measures, draws and writes; returns a line to print.
+
+    Args:
+      step: steps done.
+      params: the model's parameters.
+      batch: of this step.
+      carry: where a batch starts from.
+      clipped_share: of the steps up to this one, for the record.
+    """
+    norms, lengths = jax.device_get(self._norms(params, batch, carry))
+    curves = {name: geometric_mean(n, lengths) for name, n in norms.items()}
+    values = {"clipped_share": clipped_share}
+    for name, curve in curves.items():
+      values[f"{name} horizon"] = memory_horizon(curve)
+      # A rate needs three points; a batch may have shorter rows alone.
+      if (curve > 0).sum() >= 3:
+        values[f"{name} rate"] = verdict(curve).rate
     self._writer.write("gradients", step, values)
     self._directory.mkdir(exist_ok=True)
     path = self._directory / f"gradients_{step:07}.png"
     self._writer.image("gradients", step, plot.save_curves(curves, path))
     horizons = ", ".join(f"{n} {values[f'{n} horizon']}" for n in curves)
     return f"step {step}: gradient horizon in steps: {horizons}; see {path}"
+
+
+def _by_lag(norms, lengths):
+  return {name: by_lag(n, lengths) for name, n in norms.items()}, lengths

@@ -219,11 +219,25 @@ def test_the_product_of_steps_is_the_jacobian_of_the_run(name):
 
   expected = jax.jacrev(run)(jnp.concatenate(leaves))
   np.testing.assert_allclose(whole, expected, rtol=1e-9, atol=1e-12)
-  norm = gradients.product_norms(
-    cell, params, x, key=jax.random.key(1), iterations=300
+  exact = gradients.singular_values(whole)
+  found = gradients.product_singular_values(
+    cell, params, x, key=jax.random.key(1), count=len(exact)
   )
-  singular = gradients.singular_values(whole)
-  np.testing.assert_allclose(norm, singular[0], rtol=1e-6)
+  np.testing.assert_allclose(found, exact, rtol=1e-8, atol=1e-12)
+
+
+def test_lanczos_finds_the_largest_of_a_large_state_in_few_products():
+  """A spectrum known beforehand; and one of rank 2, where it must stop."""
+  q, p = (jnp.linalg.qr(draw(200, 200, seed=s))[0] for s in (1, 2))
+  cell, x = Linear(200), jnp.zeros((1, 200))
+  spectrum = 0.9 ** jnp.arange(200.0)
+  find = lambda values, **options: gradients.product_singular_values(
+    cell, {"w": q @ jnp.diag(values) @ p.T}, x, key=jax.random.key(0), **options
+  )
+  found = find(spectrum, count=3, iterations=25)
+  np.testing.assert_allclose(found, [1.0, 0.9, 0.81], rtol=1e-6)
+  found = find(spectrum * (jnp.arange(200) < 2), count=3)
+  np.testing.assert_allclose(found, [1.0, 0.9, 0.0], rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["elman", "lstm", "stack"])
@@ -329,6 +343,10 @@ def test_horizon_and_verdict():
   norms = np.stack([2.0 * 0.9**lags, 0.5 * 0.9**lags])
   assert gradients.memory_horizon(norms, 0.01) == 44  # 0.9^44 < 0.01
   assert gradients.memory_horizon(np.ones(7)) == 7
+  np.testing.assert_allclose(gradients.geometric_mean(norms), 0.9**lags)
+  ragged = gradients.geometric_mean(norms, [30, 20])
+  np.testing.assert_allclose(ragged[:20], 0.9 ** lags[:20])
+  np.testing.assert_allclose(ragged[20:], 2.0 * 0.9 ** lags[20:30])
   rng = np.random.default_rng(0)
   noisy = np.exp(rng.normal(0, 0.2, (20, 50))) * 0.95**lags
   found = gradients.verdict(noisy)
@@ -385,6 +403,10 @@ def test_bad_arguments():
     gradients.hidden_gradient_norms(cell, params, x, last, at="first")
   with pytest.raises(ValueError, match="count is 9, expected 1 to 3"):
     gradients.lyapunov_exponents(cell, params, x[0], count=9)
+  with pytest.raises(ValueError, match="count is 4, expected 1 to 3"):
+    gradients.product_singular_values(
+      cell, params, x[0], key=jax.random.key(0), count=4
+    )
   with pytest.raises(ValueError, match="expected LSTM, GRU, MGU"):
     gradients.gate_statistics(cell, params, x)
   with pytest.raises(ValueError, match="norms has 2 lags"):

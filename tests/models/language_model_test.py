@@ -106,4 +106,4 @@ def test_gradient_norms_are_those_of_the_last_loss():
   _, logits = apply(params, TOKENS)
   residual = jax.nn.softmax(logits[:, -1]) - jax.nn.one_hot(targets[:, -1], V)
   expected = jnp.linalg.norm(residual @ params["head"]["kernel"].T, axis=-1)
-  np.testing.assert_allclose(norms[1].h[:, -1], expected, rtol=1e-4)
+  np.testing.assert_allclose(norms["layer 1"][:, -1], expected, rtol=1e-4)

@@ -57,6 +57,52 @@ def test_attention_is_a_distribution_over_valid_steps():
 def test_mistakes():
   with pytest.raises(ValueError, match="pool is 'max', expected one of"):
     make("max", input_size=3)
-  model, _, _ = make("mean", input_size=3)
-  with pytest.raises(ValueError, match="pool is 'mean' and bidirectional"):
-    model.gradient_norms(jnp.ones((1, 2, 3)), lambda outputs: outputs.sum(1))
+
+
+def test_gradient_norms_of_both_directions():
+  """By definition, for one row: start afresh from the carry after a step."""
+  model, _, _ = make("mean", True, input_size=3)
+  inputs = jax.random.normal(KEY, (3, 5, 3))
+  lengths = jnp.array([5, 3, 1])
+  loss = lambda outputs: outputs @ jnp.array([0.3, -0.7])
+  norms = model.gradient_norms(inputs, loss, lengths)
+  assert list(norms) == ["forward", "backward"]
+  (layer,) = model.rnn.layers
+  x = inputs[1, :3]
+  (ahead, back), _ = layer(x)
+  assert model.head.bias is not None
+
+  def of(h_ahead, h_back):
+    pooled = jnp.concatenate([h_ahead, h_back])
+    return loss(
+      pooled @ model.head.kernel.get_value() + model.head.bias.get_value()
+    )
+
+  def rest(carry, rnn, steps, join):
+    for x_t in steps:
+      carry, _ = rnn.step(carry, x_t)
+    return join(carry.h)
+
+  for name, rnn, steps, join in (
+    ("forward", layer.forward, x, lambda h: of(h, back.h)),
+    ("backward", layer.backward, x[::-1], lambda h: of(ahead.h, h)),
+  ):
+    carry = rnn.initial_carry(())
+    for t in range(3):
+      carry, _ = rnn.step(carry, steps[t])
+      grad = jax.grad(rest)(carry, rnn, steps[t + 1 :], join).h
+      np.testing.assert_allclose(
+        norms[name][1, t], jnp.linalg.norm(grad), rtol=1e-4
+      )
+    assert (norms[name][1, 3:] == 0).all()
+
+
+def test_gradient_norms_of_layers_read_the_last_step_whatever_the_pool():
+  inputs = jax.random.normal(KEY, (2, 5, 3))
+  loss = lambda outputs: outputs.sum(axis=-1)
+  norms = [
+    make(pool, input_size=3)[0].gradient_norms(inputs, loss)
+    for pool in ("last", "mean")
+  ]
+  assert list(norms[0]) == ["layer 0"]
+  np.testing.assert_allclose(norms[0]["layer 0"], norms[1]["layer 0"])

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from seqjax.errors import InputError
-from seqjax.tasks import gradient_norms
+from seqjax.tasks import base, gradient_norms
 
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def experiment():
+def experiment(*variant):
   path = ROOT / "experiments" / "gradient_norms.py"
-  return runpy.run_path(str(path))["get_config"]()
+  return runpy.run_path(str(path))["get_config"](*variant)
 
 
 def small(*cells):
@@ -93,4 +93,10 @@ def test_mistakes(tmp_path, change, message):
 
 def test_there_are_no_modes(tmp_path):
   with pytest.raises(InputError, match="has no modes; its results are in"):
-    gradient_norms.create(small("lru"), tmp_path)
+    base.create(small("lru"), tmp_path)
+
+
+def test_the_grid_has_every_activation_with_every_initialisation():
+  entries = experiment("grid").cells.values()
+  pairs = {(entry.activation, entry.recurrent_init) for entry in entries}
+  assert len(pairs) == len(experiment("grid").cells) == 9

@@ -11,6 +11,7 @@ import numpy as np
 import optax
 import pytest
 
+from seqjax import records
 from seqjax.errors import InputError
 from seqjax.tasks import base
 from seqjax.train import checkpoint, loop, metrics, optimizer, workdir
@@ -71,9 +72,9 @@ def test_a_run_leaves_everything(tmp_path, text_file, capsys):
   saved = json.loads((tmp_path / "run" / "config.json").read_text())
   assert saved == json.loads(config.to_json())
 
-  records = metrics.read_records(tmp_path / "run")
-  train = [r for r in records if r["kind"] == "train"]
-  validation = [r for r in records if r["kind"] == "validation"]
+  found = records.read(tmp_path / "run")
+  train = [r for r in found if r["kind"] == "train"]
+  validation = [r for r in found if r["kind"] == "validation"]
   assert [r["step"] for r in train] == [4, 6, 8, 12]
   assert [r["step"] for r in validation] == [6, 12]
   assert set(train[0]) == {
@@ -87,7 +88,7 @@ def test_a_run_leaves_everything(tmp_path, text_file, capsys):
     "learning_rate",
     "chars_per_second",
   }
-  for record in records:
+  for record in found:
     assert record["bits_per_char"] == pytest.approx(
       record["loss"] / np.log(2), rel=1e-6
     )
@@ -101,7 +102,7 @@ def test_a_run_leaves_everything(tmp_path, text_file, capsys):
   # The same command once more has nothing to train and says so.
   loop.train(config, tmp_path / "run")
   assert "step 12 done" in capsys.readouterr().out
-  assert metrics.read_records(tmp_path / "run") == records
+  assert records.read(tmp_path / "run") == found
 
 
 def test_more_steps_go_on(tmp_path, text_file, capsys):
@@ -276,13 +277,13 @@ def test_means_are_sums_over_counts():
 def test_a_record_cut_short_is_dropped(tmp_path):
   path = tmp_path / "metrics.jsonl"
   path.write_text('{"kind": "train", "step": 1}\n{"kind": "tr')
-  assert metrics.read_records(tmp_path) == [{"kind": "train", "step": 1}]
+  assert records.read(tmp_path) == [{"kind": "train", "step": 1}]
   with metrics.Writer(tmp_path, first_step=1) as writer:
     writer.write("train", 2, {"loss": 1.0})
-  assert [r["step"] for r in metrics.read_records(tmp_path)] == [1, 2]
+  assert [r["step"] for r in records.read(tmp_path)] == [1, 2]
   with metrics.Writer(tmp_path, first_step=1):
     pass
-  assert [r["step"] for r in metrics.read_records(tmp_path)] == [1]
+  assert [r["step"] for r in records.read(tmp_path)] == [1]
 
 
 def test_flatten():
@@ -294,14 +295,15 @@ def test_the_probe_draws_the_gradient_over_the_lag(tmp_path, text_file, capsys):
   with config.unlocked():
     config.model.num_layers = 2
     config.probes.gradients_every = 5
+    config.optimizer.clip_norm = 1e-3
   assert loop.train(config, tmp_path) == 0
   pictures = sorted(p.name for p in (tmp_path / "showcase").glob("grad*.png"))
   assert pictures == ["gradients_0000005.png", "gradients_0000010.png"]
-  records = [
-    r for r in metrics.read_records(tmp_path) if r["kind"] == "gradients"
-  ]
-  assert [r["step"] for r in records] == [5, 10]
-  for record in records:
+  found = records.read(tmp_path)
+  found = [r for r in found if r["kind"] == "gradients"]
+  assert [r["step"] for r in found] == [5, 10]
+  for record in found:
+    assert record["clipped_share"] == 1.0
     assert 1 <= record["layer 0 horizon"] <= config.window
     assert 0 < record["layer 1 rate"] < 2
   assert "gradient horizon in steps: layer 0" in capsys.readouterr().out
@@ -314,5 +316,5 @@ def test_the_probe_changes_no_step(tmp_path, text_file):
     with config.unlocked():
       config.probes.gradients_every = every
     loop.train(config, tmp_path / str(every))
-    finals.append(metrics.read_records(tmp_path / str(every))[-1]["loss"])
+    finals.append(records.read(tmp_path / str(every))[-1]["loss"])
   assert finals[0] == finals[1]

@@ -1,8 +1,27 @@
-"""The read-out of a language model that shares the embedding's weights."""
+"""Read-outs: a linear layer, or the weights of the embedding again."""
 
 import jax
+from flax import nnx
 
 from seqjax.cells import base
+
+
+def affine(
+  linear: nnx.Linear, inputs: jax.Array, compute_dtype: str | None = None
+) -> jax.Array:
+  """X W + b, the product in `compute_dtype`, the sum in float32.
+
+  `linear(inputs)` would in bfloat16 also add the bias in bfloat16.
+
+  Args:
+    linear: holds W and b.
+    inputs: `[..., input_size]`.
+    compute_dtype: dtype of the matrix product; None is the kernel's.
+  """
+  assert linear.bias is not None
+  return base.affine(
+    inputs, linear.kernel.get_value(), linear.bias.get_value(), compute_dtype
+  )
 
 
 def tied_logits(
