@@ -46,13 +46,7 @@ flags.DEFINE_integer("num_samples", 1, "generate: how many texts.")
 
 FLAGS = flags.FLAGS
 _MODE_OPTIONS = (
-  "prompt",
-  "num_chars",
-  "temperature",
-  "top_k",
-  "top_p",
-  "seed",
-  "num_samples",
+  ["prompt", "num_chars", "temperature", "top_k", "top_p", "seed", "num_samples"]
 )
 
 

@@ -105,14 +105,8 @@ class LanguageModel(nnx.Module):
   def gradient_norms(self, tokens, targets, carry, lengths=None):
     """|dL/dcarry_t| of every layer, L the loss of each row's last token.
 
-    Args:
-      tokens: int `[batch, time]`.
-      targets: int `[batch, time]`.
-      carry: where the sequences start from.
-      lengths: int `[batch]`; default all full.
-
-    Returns:
-      `{"layer 0": [batch, time], ...}`, all leaves of a layer's carry together.
+    Arguments as for the call, `targets` like `tokens`. Returns
+    `{"layer 0": [batch, time], ...}`, all leaves of a layer's carry together.
     """
 
     def step_loss(outputs):
