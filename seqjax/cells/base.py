@@ -106,9 +106,15 @@ class FactoredCell(Cell):
   """A cell whose step is `update(carry, project(inputs), recur(carry))`.
 
   `project` does not see the carry, so it may run for all time steps as one
-  matrix product; `recur`, linear in the carry, is the one large product with
-  it; `update` is cheap (pointwise, or a norm). Evaluation methods that exploit
-  this cut need no more knowledge of the cell.
+  matrix product; `recur`, affine in the carry, is the one large product with
+  it; `update` is cheap (pointwise, or a norm). It is in two parts itself:
+
+    update(carry, projected, recurred)
+      = activate(carry, combine(projected, recurred))
+
+  where `combine`, linear, leaves of both products only what is needed: their
+  sum, for most gates. Evaluation methods that exploit these cuts need no more
+  knowledge of the cell.
   """
 
   @property
@@ -131,7 +137,16 @@ class FactoredCell(Cell):
   def recur(self, params: Params, carry: Carry) -> jax.Array:
     """Carry part of the pre-activations, `[*batch, k * hidden_size]`."""
 
+  def combine(self, projected: jax.Array, recurred: jax.Array) -> jax.Array:
+    """The pre-activations `[..., n]`; default both products side by side."""
+    return jnp.concatenate([projected, recurred], axis=-1)
+
   @abc.abstractmethod
+  def activate(
+    self, params: Params, carry: Carry, pre: jax.Array
+  ) -> tuple[Carry, jax.Array]:
+    """New carry and output from what `combine` returned."""
+
   def update(
     self,
     params: Params,
@@ -139,7 +154,8 @@ class FactoredCell(Cell):
     projected: jax.Array,
     recurred: jax.Array,
   ) -> tuple[Carry, jax.Array]:
-    """New carry and output from both parts."""
+    """New carry and output from both products."""
+    return self.activate(params, carry, self.combine(projected, recurred))
 
   def step(self, params, carry, inputs, *, key=None):
     del key

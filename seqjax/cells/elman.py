@@ -81,7 +81,10 @@ class Elman(base.FactoredCell):
   def recur(self, params: ElmanParams, carry: ElmanCarry) -> jax.Array:
     return base.matmul(carry.h, params.recurrent_kernel, self.compute_dtype)
 
-  def update(self, params, carry, projected, recurred):
+  def combine(self, projected, recurred):
+    return projected + recurred
+
+  def activate(self, params, carry, pre):
     del params, carry
-    h = base.ACTIVATIONS[self.activation](projected + recurred)
+    h = base.ACTIVATIONS[self.activation](pre)
     return ElmanCarry(h), h

@@ -100,9 +100,12 @@ class OutputFeedback(base.FactoredCell):
       carry.output, params.recurrent_kernel, self.compute_dtype
     )
 
-  def update(self, params, carry, projected, recurred):
+  def combine(self, projected, recurred):
+    return projected + recurred
+
+  def activate(self, params, carry, pre):
     del carry
-    h = base.ACTIVATIONS[self.activation](projected + recurred)
+    h = base.ACTIVATIONS[self.activation](pre)
     output = OUTPUT_ACTIVATIONS[self.output_activation](
       base.affine(
         h, params.output_kernel, params.output_bias, self.compute_dtype

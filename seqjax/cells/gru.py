@@ -126,14 +126,22 @@ class GRU(base.FactoredCell):
     )
 
   def recur(self, params, carry: GRUCarry) -> jax.Array:
-    return base.matmul(carry.h, params.recurrent_kernel, self.compute_dtype)
+    bias = jnp.pad(params.candidate_bias, (2 * self.hidden_size, 0))
+    return base.affine(
+      carry.h, params.recurrent_kernel, bias, self.compute_dtype
+    )
 
-  def update(self, params, carry, projected, recurred):
-    x_r, x_z, x_n = jnp.split(projected, 3, axis=-1)
-    h_r, h_z, h_n = jnp.split(recurred, 3, axis=-1)
-    r = jax.nn.sigmoid(x_r + h_r)
-    z = jax.nn.sigmoid(x_z + h_z)
-    n = jnp.tanh(x_n + r * base.add_bias(h_n, params.candidate_bias))
+  def combine(self, projected, recurred):
+    """Sums for r and z; the candidate needs its two parts, x_n and h_n."""
+    x_gates, x_n = jnp.split(projected, [2 * self.hidden_size], axis=-1)
+    h_gates, h_n = jnp.split(recurred, [2 * self.hidden_size], axis=-1)
+    return jnp.concatenate([x_gates + h_gates, x_n, h_n], axis=-1)
+
+  def activate(self, params, carry, pre):
+    del params
+    r, z, x_n, h_n = jnp.split(pre, 4, axis=-1)
+    r, z = jax.nn.sigmoid(r), jax.nn.sigmoid(z)
+    n = jnp.tanh(x_n + r * h_n)
     h = (1 - z) * n + z * carry.h
     return GRUCarry(h), h
 

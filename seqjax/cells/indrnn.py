@@ -79,7 +79,10 @@ class IndRNN(base.FactoredCell):
   def recur(self, params: IndRNNParams, carry: IndRNNCarry) -> jax.Array:
     return carry.h * base.align(params.recurrent_weight, carry.h)
 
-  def update(self, params, carry, projected, recurred):
+  def combine(self, projected, recurred):
+    return projected + recurred
+
+  def activate(self, params, carry, pre):
     del params, carry
-    h = base.ACTIVATIONS[self.activation](projected + recurred)
+    h = base.ACTIVATIONS[self.activation](pre)
     return IndRNNCarry(h), h

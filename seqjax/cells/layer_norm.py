@@ -115,7 +115,8 @@ class LayerNormLSTM(base.FactoredCell):
   def recur(self, params, carry: LSTMCarry) -> jax.Array:
     return base.matmul(carry.h, params.recurrent_kernel, self.compute_dtype)
 
-  def update(self, params, carry, projected, recurred):
+  def activate(self, params, carry, pre):
+    projected, recurred = jnp.split(pre, 2, axis=-1)
     recurred = _normalize_gates(recurred, params.recurrent_gain, 4)
     i, f, g, o = jnp.split(projected + recurred, 4, axis=-1)
     c = jax.nn.sigmoid(f) * carry.c + jax.nn.sigmoid(i) * jnp.tanh(g)
@@ -202,7 +203,8 @@ class LayerNormGRU(base.FactoredCell):
   def recur(self, params, carry: GRUCarry) -> jax.Array:
     return base.matmul(carry.h, params.recurrent_kernel, self.compute_dtype)
 
-  def update(self, params, carry, projected, recurred):
+  def activate(self, params, carry, pre):
+    projected, recurred = jnp.split(pre, 2, axis=-1)
     recurred = _normalize_gates(recurred, params.recurrent_gain, 3)
     x_r, x_z, x_n = jnp.split(projected, 3, axis=-1)
     h_r, h_z, h_n = jnp.split(recurred, 3, axis=-1)

@@ -139,8 +139,11 @@ class LSTM(base.FactoredCell):
   def recur(self, params: LSTMParams, carry: LSTMCarry) -> jax.Array:
     return base.matmul(carry.h, params.recurrent_kernel, self.compute_dtype)
 
-  def update(self, params, carry, projected, recurred):
-    i, f, g, o = jnp.split(projected + recurred, 4, axis=-1)
+  def combine(self, projected, recurred):
+    return projected + recurred
+
+  def activate(self, params, carry, pre):
+    i, f, g, o = jnp.split(pre, 4, axis=-1)
     if params.peephole is not None:
       p_i, p_f, p_o = (
         base.align(p, carry.c) for p in jnp.split(params.peephole, 3)

@@ -160,8 +160,11 @@ class RecurrentDropout(base.FactoredCell):
       carry = carry._replace(h=carry.h * mask)
     return self.cell.recur(params.cell, carry)
 
-  def update(self, params, carry, projected, recurred):
-    return self.cell.update(params.cell, carry, projected, recurred)
+  def combine(self, projected, recurred):
+    return self.cell.combine(projected, recurred)
+
+  def activate(self, params, carry, pre):
+    return self.cell.activate(params.cell, carry, pre)
 
   def step(self, params, carry, inputs, *, key=None):
     if key is not None and self.rate and not self.variational:

@@ -25,9 +25,8 @@ from seqjax.recurrence.scan import Steps
 class Fused:
   """One custom VJP over the whole sequence, O(T) time and memory.
 
-  For factored cells, `update(carry, project(inputs), recur(carry))`. Saved for
-  the backward pass: the carry before each step and both products; everything
-  pointwise is computed again. Reverse mode only: `jax.jvp` and second
+  For factored cells. Saved for the backward pass: the carry before each step
+  and its pre-activations; everything pointwise is computed again. Reverse mode only: `jax.jvp` and second
   derivatives need "scan".
 
   Good when the batch is shared among devices, CPU devices too; on a single CPU
@@ -72,9 +71,9 @@ class Fused:
     )
 
 
-def _pointwise(cell, params, carry, projected, recurred, valid):
+def _pointwise(cell, params, carry, pre, valid):
   """All of a step but the products."""
-  new_carry, output = cell.update(params, carry, projected, recurred)
+  new_carry, output = cell.activate(params, carry, pre)
   new_carry = jax.tree.map(
     lambda new, old: new.astype(old.dtype), new_carry, carry
   )
@@ -98,83 +97,64 @@ def _forward(cell, first, reverse, params, carry, fresh_carry, inputs, flags):
     if reset is not None:
       carry = lengths.select(reset, fresh_carry, carry)
     projected = x if first else cell.project(params, x)
-    recurred = cell.recur(params, carry)
-    new_carry, output = _pointwise(
-      cell, params, carry, projected, recurred, valid
-    )
-    saved = carry, None if first else projected, recurred
-    return new_carry, (output, saved)
+    pre = cell.combine(projected, cell.recur(params, carry))
+    # Else XLA's CPU compiler fuses the sum into each of the gates, and the
+    # pointwise part takes three times as long.
+    pre = lax.optimization_barrier(pre)
+    new_carry, output = _pointwise(cell, params, carry, pre, valid)
+    return new_carry, (output, (carry, pre))
 
   xs = cell.project(params, inputs) if first else inputs
-  last, (outputs, (carries, projected, recurred)) = lax.scan(
-    body, carry, (xs, flags), reverse=reverse
-  )
-  projected = xs if first else projected
-  saved = params, fresh_carry, inputs, flags, carries, projected, recurred
-  return (last, outputs), saved
+  last, (outputs, saved) = lax.scan(body, carry, (xs, flags), reverse=reverse)
+  return (last, outputs), (params, fresh_carry, inputs, flags, *saved)
 
 
 def _backward(cell, first, reverse, saved, cotangents):
   del first
-  params, fresh_carry, inputs, flags, carries, projected, recurred = saved
+  params, fresh_carry, inputs, flags, carries, pres = saved
   d_last, d_outputs = cotangents
   zeros = jax.tree.map(jnp.zeros_like, fresh_carry)
-  update_learns = _uses_params(cell, params, carries, projected, recurred)
-  shared = False  # whether both products have one and the same gradient
+  update_learns = _uses_params(cell, params, carries, pres)
+
+  def recurred(carry):
+    product = cell.recur(params, carry)
+    return cell.combine(jnp.zeros_like(product), product)
 
   def body(state, step):
-    nonlocal shared
     d_new_carry, d_fresh = state
-    d_output, projected, carry, recurred, (valid, reset) = step
+    d_output, carry, pre, (valid, reset) = step
     _, pull = jax.vjp(
-      lambda carry, projected, recurred: _pointwise(
-        cell, params, carry, projected, recurred, valid
-      ),
-      carry,
-      projected,
-      recurred,
+      lambda carry, pre: _pointwise(cell, params, carry, pre, valid), carry, pre
     )
-    d_carry, d_projected, d_recurred = pull((d_new_carry, d_output))
-    shared = d_projected is d_recurred
-    _, pull_recur = jax.vjp(lambda carry: cell.recur(params, carry), carry)
-    (through_kernel,) = pull_recur(d_recurred)
+    d_carry, d_pre = pull((d_new_carry, d_output))
+    (through_kernel,) = jax.vjp(recurred, carry)[1](d_pre)
     d_carry = jax.tree.map(jnp.add, d_carry, through_kernel)
     if reset is not None:
       d_fresh = jax.tree.map(
         jnp.add, d_fresh, lengths.select(reset, d_carry, zeros)
       )
       d_carry = lengths.select(reset, zeros, d_carry)
-    emitted = (
-      d_projected,
-      None if shared else d_recurred,
-      d_new_carry if update_learns else None,
-    )
-    return (d_carry, d_fresh), emitted
+    return (d_carry, d_fresh), (d_pre, d_new_carry if update_learns else None)
 
-  (d_carry, d_fresh), (d_projected, d_recurred, d_new_carries) = lax.scan(
+  (d_carry, d_fresh), (d_pres, d_new_carries) = lax.scan(
     body,
     (d_last, zeros),
-    (d_outputs, projected, carries, recurred, flags),
+    (d_outputs, carries, pres, flags),
     reverse=not reverse,
   )
-  d_recurred = d_projected if shared else d_recurred
 
   # Weight gradients, all time steps at once.
   _, pull = jax.vjp(
-    lambda params, inputs: (
-      cell.project(params, inputs),
-      cell.recur(params, carries),
+    lambda params, inputs: cell.combine(
+      cell.project(params, inputs), cell.recur(params, carries)
     ),
     params,
     inputs,
   )
-  d_params, d_inputs = pull((d_projected, d_recurred))
+  d_params, d_inputs = pull(d_pres)
   if update_learns:
     _, pull = jax.vjp(
-      lambda params: _pointwise(
-        cell, params, carries, projected, recurred, flags[0]
-      ),
-      params,
+      lambda params: _pointwise(cell, params, carries, pres, flags[0]), params
     )
     (d_more,) = pull((d_new_carries, d_outputs))
     d_params = jax.tree.map(jnp.add, d_params, d_more)
@@ -185,8 +165,8 @@ _run.defvjp(_forward, _backward)
 
 
 def _uses_params(cell, params, *arguments) -> bool:
-  """Whether `cell.update` touches any of the parameters."""
-  jaxpr: Any = jax.make_jaxpr(cell.update)(params, *arguments).jaxpr
+  """Whether `cell.activate` touches any of the parameters."""
+  jaxpr: Any = jax.make_jaxpr(cell.activate)(params, *arguments).jaxpr
   own = jaxpr.invars[: len(jax.tree.leaves(params))]
   used = {id(v) for eqn in jaxpr.eqns for v in eqn.invars}
   return any(id(v) in used for v in own)

@@ -216,13 +216,15 @@ class _System:
     size = before.shape[-1]
     hidden = self.sizes[0]
     eye = jnp.eye(size, dtype=before.dtype)
-    kernel = cell.recur(params, self.carry(eye))  # [in, parts * hidden]
+    recur = lambda state: cell.recur(params, self.carry(state))
+    # [in, parts * hidden]: what a state adds, without a bias.
+    _, kernel = jax.jvp(recur, (jnp.zeros_like(eye),), (eye,))
     leaves, parts = size // hidden, kernel.shape[-1] // hidden
     state = before
     if variables.reset is not None:
       fresh = base.align(variables.fresh, before)
       state = lengths.select(variables.reset, fresh, before)
-    recurred = cell.recur(params, self.carry(state))
+    recurred = recur(state)
 
     def run(state, recurred):
       carry = self.carry(state)

@@ -1,0 +1,260 @@
+"""Side by side in one run: peers take turns, each in its own process.
+
+A peer is named `NAME[:METHOD[:DEVICES]]`, such as `linen`, `ours` or
+`ours:scan:1`; method and devices are those of seqjax. `--python NAME=PATH` runs
+one in another interpreter. A peer that is not installed, or cannot run a case,
+is a gap in the table that says why.
+"""
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import shlex
+import statistics
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+ROOT = pathlib.Path(__file__).parents[1]
+HISTORY = ROOT / "benchmarks" / "history.jsonl"
+PEERS = "ours,linen,nnx,haiku,eqx,keras,pytorch"
+NAMES = {
+  "ours": "seqjax",
+  "linen": "Flax Linen",
+  "nnx": "Flax NNX",
+  "haiku": "Haiku",
+  "eqx": "Equinox",
+  "keras": "Keras 3 (JAX)",
+  "pytorch": "PyTorch",
+}
+
+
+class Gap(Exception):
+  """This peer has no figure here; the message says why."""
+
+
+class Worker:
+  """A process with one peer."""
+
+  def __init__(self, name: str, python: str):
+    self._process = subprocess.Popen(
+      [python, "-m", "benchmarks.worker", name],
+      cwd=ROOT,
+      stdin=subprocess.PIPE,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.DEVNULL,
+      text=True,
+    )
+
+  def ask(self, do: str, **request) -> dict[str, Any]:
+    """One request, one answer.
+
+    Raises:
+      Gap: the peer cannot, or its process is gone.
+    """
+    stdin, stdout = self._process.stdin, self._process.stdout
+    assert stdin is not None
+    assert stdout is not None
+    try:
+      stdin.write(json.dumps({"do": do, **request}) + "\n")
+      stdin.flush()
+      answer = json.loads(stdout.readline())
+    except (OSError, ValueError):
+      raise Gap(f"its process ended with {self._process.wait()}") from None
+    if "gap" in answer:
+      raise Gap(answer["gap"])
+    return answer
+
+  def close(self) -> None:
+    self._process.kill()
+    self._process.communicate()
+
+
+def parser(description: str | None) -> argparse.ArgumentParser:
+  """The options that all benchmarks share."""
+  made = argparse.ArgumentParser(
+    description=(description or "").split("\n")[0],
+    epilog=__doc__,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+  )
+  made.add_argument("--peers", default=PEERS, help=f"default {PEERS}")
+  made.add_argument(
+    "--python",
+    action="append",
+    default=[],
+    metavar="NAME=PATH",
+    help="the interpreter of a peer",
+  )
+  made.add_argument("--rounds", type=int, default=5)
+  made.add_argument(
+    "--seconds", type=float, default=2.0, help="of each peer in each round"
+  )
+  made.add_argument("--json", type=pathlib.Path, help="write the rows there")
+  made.add_argument(
+    "--record", action="store_true", help=f"append to {HISTORY.name}"
+  )
+  return made
+
+
+def measure(case: dict[str, Any], kind: str, options) -> list[dict[str, Any]]:
+  """Times `kind` ("train", "forward", "stream") of one case for all peers.
+
+  Returns:
+    A row a peer: the case, `peer`, and either `gap` or `min_ms`, `median_ms`,
+    `compile_s`, `temp_bytes`, `parameters`, `devices`, `deviation`. The
+    deviation is the largest relative difference of the losses of the first
+    three training steps from the same peer's in float64, from the same
+    parameters; None for a peer that has no float64.
+  """
+  pythons = dict(entry.split("=", 1) for entry in options.python)
+  rows, workers, seconds = [], {}, {}
+  try:
+    for peer in options.peers.split(","):
+      name, method, devices = (*peer.split(":"), "", "")[:3]
+      if name not in NAMES:
+        raise SystemExit(
+          f"--peers names {name!r}, expected some of {', '.join(NAMES)}"
+        )
+      request = {**case, "kind": kind}
+      if name == "ours":
+        request["method"] = method or "auto"
+        default = os.cpu_count() if kind == "train" else 1
+        request["devices"] = int(devices or default or 1)
+      row = {"kind": kind, **case, "peer": peer}
+      rows.append(row)
+      worker = Worker(name, pythons.get(name, sys.executable))
+      try:
+        row |= worker.ask("build", **request)
+        row["deviation"] = None
+        if kind == "train":
+          row["deviation"] = _deviation(worker, name, request, pythons)
+        worker.ask("time", steps=2)
+        once = worker.ask("time", steps=2)["seconds"]
+        row["steps"] = max(1, int(options.seconds / once))
+        workers[peer], seconds[peer] = worker, []
+      except Gap as gap:
+        row["gap"] = str(gap)
+        worker.close()
+    for _ in range(options.rounds):
+      for peer, worker in workers.items():
+        steps = next(r["steps"] for r in rows if r["peer"] == peer)
+        answer = worker.ask("time", steps=steps)
+        seconds[peer].append(answer["seconds"])
+  finally:
+    for worker in workers.values():
+      worker.close()
+  for row in rows:
+    if times := seconds.get(row["peer"]):
+      row["min_ms"] = min(times) * 1e3
+      row["median_ms"] = statistics.median(times) * 1e3
+  return rows
+
+
+def _deviation(worker, name, request, pythons) -> float | None:
+  wide = Worker(name, pythons.get(name, sys.executable))
+  exact = {**request, "dtype": "float64", "method": "scan", "devices": 1}
+  try:
+    with tempfile.TemporaryDirectory() as folder:
+      path = f"{folder}/leaves.npz"
+      worker.ask("leaves", path=path)
+      wide.ask("build", **exact)
+      expected = wide.ask("losses", leaves=path)["losses"]
+    actual = worker.ask("losses")["losses"]
+  except Gap:
+    return None
+  finally:
+    wide.close()
+  pairs = zip(actual, expected, strict=True)
+  return max(abs(a - b) / abs(b) for a, b in pairs)
+
+
+def title(case: dict[str, Any]) -> str:
+  layers = f"{case['num_layers']} x " if case["num_layers"] > 1 else ""
+  name = {"lstm": "LSTM", "gru": "GRU", "elman": "Elman"}[case["cell"]]
+  return (
+    f"{name} {layers}{case['hidden_size']}, batch {case['batch']}"
+    f" x {case['time']}, {case['dtype']}"
+  )
+
+
+def table(rows: list[dict[str, Any]]) -> str:
+  """Markdown; how many times as long as seqjax (the first row) each takes."""
+  first = rows[0].get("min_ms")
+  lines = [
+    f"{title(rows[0])}",
+    "",
+    "| peer | min, ms | median, ms | times seqjax's minimum | deviation |"
+    " temporaries, MiB | compiled in, s |",
+    "|---|---|---|---|---|---|---|",
+  ]
+  for row in rows:
+    label = _label(row)
+    if "gap" in row:
+      lines.append(f"| {label} | {row['gap']} | | | | | |")
+      continue
+    ratio = f"{row['min_ms'] / first:.2f}" if first else ""
+    deviation = row["deviation"]
+    memory = row["temp_bytes"]
+    lines.append(
+      f"| {label} | {row['min_ms']:.4g} | {row['median_ms']:.4g} | {ratio} |"
+      f" {'' if deviation is None else f'{deviation:.0e}'} |"
+      f" {'' if memory is None else f'{memory / 2**20:,.0f}'} |"
+      f" {row['compile_s']:.1f} |"
+    )
+  return "\n".join(lines) + "\n"
+
+
+def _label(row: dict[str, Any]) -> str:
+  name, method, _ = (*row["peer"].split(":"), "", "")[:3]
+  label = NAMES[name]
+  if method:
+    label += f" `{method}`"
+  if row.get("devices", 1) > 1:
+    label += f", {row['devices']} devices"
+  return label
+
+
+def finish(rows: list[dict[str, Any]], options) -> None:
+  """Writes the rows where the options say."""
+  entry = {
+    "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M"),
+    "command": shlex.join(
+      [f"python -m benchmarks.{pathlib.Path(sys.argv[0]).stem}", *sys.argv[1:]]
+    ).replace(f"{pathlib.Path.home()}", "~"),
+    "machine": {
+      "cores": os.cpu_count(),
+      "processor": _processor(),
+      "python": platform.python_version(),
+    },
+    "versions": _versions(),
+    "rows": rows,
+  }
+  if options.json:
+    options.json.write_text(json.dumps(entry, indent=1) + "\n", "utf-8")
+  if options.record:
+    with HISTORY.open("a", encoding="utf-8") as file:
+      file.write(json.dumps(entry) + "\n")
+
+
+def _processor() -> str:
+  info = pathlib.Path("/proc/cpuinfo")
+  if info.exists():
+    for line in info.read_text("utf-8").splitlines():
+      if line.startswith("model name"):
+        return line.split(":", 1)[1].strip()
+  return platform.processor()
+
+
+def _versions() -> dict[str, str]:
+  found = {}
+  for name in ("jax", "jaxlib", "flax", "dm-haiku", "equinox", "keras"):
+    try:
+      found[name] = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+      continue
+  return found
