@@ -35,7 +35,7 @@ NAMES = {
 
 
 class Gap(Exception):
-  """This peer has no figure here; the message says why."""
+  """A peer has no figure here; the message says why."""
 
 
 class Worker:
@@ -101,49 +101,69 @@ def parser(description: str | None) -> argparse.ArgumentParser:
   return made
 
 
-def measure(case: dict[str, Any], kind: str, options) -> list[dict[str, Any]]:
-  """Times `kind` ("train", "forward", "stream") of one case for all peers.
+def build(case: dict[str, Any], kind: str, options, keep=None):
+  """Compiles one case in every peer.
+
+  Args:
+    case: cell, hidden_size, num_layers, batch, time, vocab, dtype.
+    kind: "train", "forward" or "stream".
+    options: from `parser`.
+    keep: receives `{peer: worker}`; without it the processes end at once.
 
   Returns:
-    A row a peer: the case, `peer`, and either `gap` or `min_ms`, `median_ms`,
-    `compile_s`, `temp_bytes`, `parameters`, `devices`, `deviation`. The
-    deviation is the largest relative difference of the losses of the first
-    three training steps from the same peer's in float64, from the same
-    parameters; None for a peer that has no float64.
+    A row a peer: the case, `kind`, `peer`, and either `gap`, which says why it
+    has no figures, or `compile_s`, `temp_bytes`, `parameters`, `devices`.
   """
-  pythons = dict(entry.split("=", 1) for entry in options.python)
-  rows, workers, seconds = [], {}, {}
+  rows = []
+  for peer in options.peers.split(","):
+    name, method, devices = (*peer.split(":"), "", "")[:3]
+    if name not in NAMES:
+      raise SystemExit(
+        f"--peers names {name!r}, expected some of {', '.join(NAMES)}"
+      )
+    row = {**case, "kind": kind, "peer": peer}
+    rows.append(row)
+    if name == "ours":
+      row["method"] = method or "auto"
+      default = os.cpu_count() if kind == "train" else 1
+      row["devices"] = int(devices or default or 1)
+    worker = _start(peer, options)
+    try:
+      row |= worker.ask("build", **row)
+    except Gap as gap:
+      row["gap"] = str(gap)
+    if keep is None or "gap" in row:
+      worker.close()
+    else:
+      keep[peer] = worker
+  return rows
+
+
+def measure(case: dict[str, Any], kind: str, options) -> list[dict[str, Any]]:
+  """Times one case in all peers, which take turns.
+
+  Returns:
+    The rows of `build` with `min_ms`, `median_ms` and, for training, the
+    `deviation`: the largest relative difference of the losses of the first
+    three steps from the same peer's in float64, from the same parameters; None
+    for a peer that has no float64.
+  """
+  workers: dict[str, Worker] = {}
+  steps: dict[str, int] = {}
   try:
-    for peer in options.peers.split(","):
-      name, method, devices = (*peer.split(":"), "", "")[:3]
-      if name not in NAMES:
-        raise SystemExit(
-          f"--peers names {name!r}, expected some of {', '.join(NAMES)}"
-        )
-      request = {**case, "kind": kind}
-      if name == "ours":
-        request["method"] = method or "auto"
-        default = os.cpu_count() if kind == "train" else 1
-        request["devices"] = int(devices or default or 1)
-      row = {"kind": kind, **case, "peer": peer}
-      rows.append(row)
-      worker = Worker(name, pythons.get(name, sys.executable))
-      try:
-        row |= worker.ask("build", **request)
-        row["deviation"] = None
+    rows = build(case, kind, options, workers)
+    for row in rows:
+      row["deviation"] = None
+      if worker := workers.get(row["peer"]):
         if kind == "train":
-          row["deviation"] = _deviation(worker, name, request, pythons)
+          row["deviation"] = _deviation(worker, row, options)
         worker.ask("time", steps=2)
         once = worker.ask("time", steps=2)["seconds"]
-        row["steps"] = max(1, int(options.seconds / once))
-        workers[peer], seconds[peer] = worker, []
-      except Gap as gap:
-        row["gap"] = str(gap)
-        worker.close()
+        steps[row["peer"]] = max(1, int(options.seconds / once))
+    seconds = {peer: [] for peer in workers}
     for _ in range(options.rounds):
       for peer, worker in workers.items():
-        steps = next(r["steps"] for r in rows if r["peer"] == peer)
-        answer = worker.ask("time", steps=steps)
+        answer = worker.ask("time", steps=steps[peer])
         seconds[peer].append(answer["seconds"])
   finally:
     for worker in workers.values():
@@ -155,9 +175,15 @@ def measure(case: dict[str, Any], kind: str, options) -> list[dict[str, Any]]:
   return rows
 
 
-def _deviation(worker, name, request, pythons) -> float | None:
-  wide = Worker(name, pythons.get(name, sys.executable))
-  exact = {**request, "dtype": "float64", "method": "scan", "devices": 1}
+def _start(peer: str, options) -> Worker:
+  pythons = dict(entry.split("=", 1) for entry in options.python)
+  name = peer.split(":")[0]
+  return Worker(name, pythons.get(name, sys.executable))
+
+
+def _deviation(worker: Worker, row, options) -> float | None:
+  wide = _start(row["peer"], options)
+  exact = {**row, "dtype": "float64", "method": "scan", "devices": 1}
   try:
     with tempfile.TemporaryDirectory() as folder:
       path = f"{folder}/leaves.npz"
@@ -193,15 +219,15 @@ def table(rows: list[dict[str, Any]]) -> str:
     "|---|---|---|---|---|---|---|",
   ]
   for row in rows:
-    label = _label(row)
+    name = label(row)
     if "gap" in row:
-      lines.append(f"| {label} | {row['gap']} | | | | | |")
+      lines.append(f"| {name} | {row['gap']} | | | | | |")
       continue
     ratio = f"{row['min_ms'] / first:.2f}" if first else ""
     deviation = row["deviation"]
     memory = row["temp_bytes"]
     lines.append(
-      f"| {label} | {row['min_ms']:.4g} | {row['median_ms']:.4g} | {ratio} |"
+      f"| {name} | {row['min_ms']:.4g} | {row['median_ms']:.4g} | {ratio} |"
       f" {'' if deviation is None else f'{deviation:.0e}'} |"
       f" {'' if memory is None else f'{memory / 2**20:,.0f}'} |"
       f" {row['compile_s']:.1f} |"
@@ -209,14 +235,12 @@ def table(rows: list[dict[str, Any]]) -> str:
   return "\n".join(lines) + "\n"
 
 
-def _label(row: dict[str, Any]) -> str:
+def label(row: dict[str, Any]) -> str:
   name, method, _ = (*row["peer"].split(":"), "", "")[:3]
-  label = NAMES[name]
-  if method:
-    label += f" `{method}`"
+  text = NAMES[name] + (f" `{method}`" if method else "")
   if row.get("devices", 1) > 1:
-    label += f", {row['devices']} devices"
-  return label
+    text += f", {row['devices']} devices"
+  return text
 
 
 def finish(rows: list[dict[str, Any]], options) -> None:

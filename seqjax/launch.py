@@ -5,22 +5,20 @@ python -m seqjax.launch --mode=evaluate --workdir=runs/a
 python -m seqjax.launch --mode=generate --workdir=runs/a --prompt="The "
 """
 
-import difflib
 import inspect
 import json
 import pathlib
 import signal
 import sys
-from typing import Any
 
 import jax
 from absl import flags
-from ml_collections import ConfigDict, config_flags
-from ml_collections.config_flags.config_flags import ConfigFileFlagParser
+from ml_collections import config_flags
 
+from seqjax import command_line
 from seqjax.errors import InputError
 from seqjax.tasks import base
-from seqjax.train import loop, workdir
+from seqjax.train import loop, runtime, workdir
 
 config_flags.DEFINE_config_file(
   "config",
@@ -32,7 +30,11 @@ flags.DEFINE_string(
   "mode", "train", "train (goes on if begun), evaluate, or a mode of the task."
 )
 flags.DEFINE_integer(
-  "num_cpu_devices", 1, "Split the CPU into so many devices.", lower_bound=1
+  "num_cpu_devices",
+  0,
+  "Split the CPU into so many devices; 0: in training as many as cores, if they"
+  " can share the batch, else 1.",
+  lower_bound=0,
 )
 
 # Options of the tasks' modes. A mode takes those that its function names.
@@ -45,9 +47,15 @@ flags.DEFINE_integer("seed", 0, "generate: same seed, same text.")
 flags.DEFINE_integer("num_samples", 1, "generate: how many texts.")
 
 FLAGS = flags.FLAGS
-_MODE_OPTIONS = (
-  ["prompt", "num_chars", "temperature", "top_k", "top_p", "seed", "num_samples"]
-)
+_MODE_OPTIONS = [
+  "prompt",
+  "num_chars",
+  "temperature",
+  "top_k",
+  "top_p",
+  "seed",
+  "num_samples",
+]
 
 
 def main(argv: list[str]) -> int:
@@ -56,8 +64,8 @@ def main(argv: list[str]) -> int:
     print(f"{__doc__}\n{FLAGS.module_help(sys.modules[__name__])}")
     return 0
   try:
-    _parse(argv)
-    jax.config.update("jax_num_cpu_devices", FLAGS.num_cpu_devices)
+    command_line.parse(FLAGS, argv)
+    devices = FLAGS.num_cpu_devices
     if not FLAGS.workdir:
       raise InputError("--workdir is missing; name a run directory")
     directory = pathlib.Path(FLAGS.workdir)
@@ -67,7 +75,12 @@ def main(argv: list[str]) -> int:
           "--config is missing; name an experiment, e.g."
           " --config=experiments/char_lm.py"
         )
-      if hasattr(module := base.load(FLAGS.config), "run"):
+      sweep = hasattr(module := base.load(FLAGS.config), "run")
+      if not (devices or sweep):
+        devices = runtime.cpu_devices(FLAGS.config.batch_size)
+      runtime.keep_memory()
+      jax.config.update("jax_num_cpu_devices", devices or 1)
+      if sweep:
         with workdir.locked(directory):
           if workdir.begun(directory):
             workdir.check_config(directory, FLAGS.config)
@@ -76,6 +89,7 @@ def main(argv: list[str]) -> int:
         return 0
       ended_by = loop.train(FLAGS.config, directory)
       return 128 + ended_by if ended_by else 0
+    jax.config.update("jax_num_cpu_devices", devices or 1)
     return _run_mode(directory)
   except InputError as error:
     print(f"error: {error}", file=sys.stderr)
@@ -123,58 +137,6 @@ def _run_mode(directory: pathlib.Path) -> int:
   params, _ = loop.load_params(config, directory, task)
   print(mode(params, **options))
   return 0
-
-
-def _parse(argv: list[str]) -> None:
-  """Parses the flags; every mistake is an InputError of one line."""
-  try:
-    rest = FLAGS(argv)
-  except (AttributeError, KeyError) as error:
-    raise InputError(_unknown_field(argv)) from error
-  except (flags.Error, ValueError, TypeError) as error:
-    lines = [line for line in str(error).splitlines() if line.strip()]
-    raise InputError(lines[-1].strip() if lines else repr(error)) from error
-  except OSError as error:
-    raise InputError(_no_config_file(argv)) from error
-  if len(rest) > 1:
-    raise InputError(f"{rest[1]!r} is no flag; flags begin with --")
-  if FLAGS.config is not None and not isinstance(FLAGS.config, ConfigDict):
-    raise InputError(_no_config_file(argv))
-
-
-def _no_config_file(argv: list[str]) -> str:
-  return (
-    f"--config={_config_path(argv)} cannot be read; name an experiment file,"
-    " e.g. --config=experiments/char_lm.py"
-  )
-
-
-def _unknown_field(argv: list[str]) -> str:
-  """Names the nearest real field for a `--config.FIELD` that does not exist."""
-  parser = ConfigFileFlagParser("config")
-  config: Any = parser.parse(_config_path(argv))
-  known = list(workdir.flatten(json.loads(config.to_json())))
-  for argument in argv[1:]:
-    name, _, _ = argument.lstrip("-").partition("=")
-    field = name.removeprefix("no").removeprefix("config.")
-    if name.removeprefix("no").startswith("config.") and field not in known:
-      close = difflib.get_close_matches(field, known, n=3, cutoff=0.5)
-      remedy = (
-        "did you mean " + " or ".join(f"--config.{name}" for name in close)
-        if close
-        else "the fields are " + ", ".join(known)
-      )
-      return f"--config.{field} is no field of this config; {remedy}"
-  return f"a --config field does not exist; the fields are {', '.join(known)}"
-
-
-def _config_path(argv: list[str]) -> str:
-  """The value of --config as it was typed."""
-  for index, argument in enumerate(argv):
-    name, equals, value = argument.lstrip("-").partition("=")
-    if name == "config":
-      return value if equals else (argv + [""])[index + 1]
-  return ""
 
 
 if __name__ == "__main__":

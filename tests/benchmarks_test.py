@@ -1,9 +1,15 @@
 """The benchmark scripts run; their figures are no test's business."""
 
+import importlib.util
 import json
+import os
 import pathlib
 import subprocess
 import sys
+
+import pytest
+
+from benchmarks import compare, harness, long_sequences
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -20,3 +26,67 @@ def test_loop_overhead():
   assert result.returncode == 0, result.stderr
   ratios = json.loads(result.stdout.split("ratio: ")[1])
   assert set(ratios) == {"min", "median"}
+
+
+def test_peers_take_turns_and_a_missing_one_is_a_gap(tmp_path):
+  case = {
+    **{"cell": "gru", "hidden_size": 8, "num_layers": 2, "batch": 4},
+    **{"time": 6, "vocab": 5, "dtype": "float32"},
+  }
+  arguments = ["--peers=ours,ours:scan:1,linen,pytorch"]
+  arguments += ["--rounds=1", "--seconds=0.01", f"--json={tmp_path}/rows.json"]
+  options = harness.parser("").parse_args(arguments)
+  rows = harness.measure(case, "train", options)
+  first, second, linen, torch = rows
+  assert (first["devices"], second["devices"]) == (os.cpu_count(), 1)
+  assert first["parameters"] == linen["parameters"]
+  for row in (first, second, linen):
+    assert 0 < row["min_ms"] <= row["median_ms"]
+    assert row["deviation"] < 1e-5
+  if importlib.util.find_spec("torch") is None:
+    assert torch["gap"] == "No module named 'torch'"
+  text = harness.table(rows)
+  assert "| seqjax `scan` |" in text
+  assert "| Flax Linen |" in text
+  harness.finish(rows, options)
+  assert len(json.loads((tmp_path / "rows.json").read_text())["rows"]) == 4
+
+
+def entry(ours, linen):
+  case = {name: 1 for name in compare._CASE}
+  return {
+    "rows": [
+      {**case, "peer": "ours", "min_ms": ours},
+      {**case, "peer": "linen", "min_ms": linen},
+      {**case, "peer": "pytorch", "gap": "not installed"},
+    ]
+  }
+
+
+def test_runs_are_compared_by_their_ratios(monkeypatch, tmp_path, capsys):
+  """A slower machine is no loss; a worse ratio is."""
+  path = tmp_path / "history.jsonl"
+  entries = [entry(10.0, 20.0), entry(30.0, 60.0), entry(15.0, 20.0)]
+  lines = [json.dumps({"date": "d", **e}) for e in entries]
+  path.write_text("\n".join(lines) + "\n")
+  monkeypatch.setattr(harness, "HISTORY", path)
+  monkeypatch.setattr(sys, "argv", ["compare", "0", "1"])
+  compare.main()
+  assert "0 of 1 got worse" in capsys.readouterr().out
+  monkeypatch.setattr(sys, "argv", ["compare"])
+  compare.main()
+  assert "| 0.50 | 0.75 | worse |" in capsys.readouterr().out
+  monkeypatch.setattr(sys, "argv", ["compare", "0", "7"])
+  with pytest.raises(SystemExit, match="has 3 entries"):
+    compare.main()
+
+
+def test_long_sequences(tmp_path):
+  rows = long_sequences.measure([256], rounds=1)
+  assert len(rows) == len(long_sequences.JOBS)
+  by_method = {
+    r["method"]: r["temp_bytes"] for r in rows if r["cell"] == "LSTM"
+  }
+  assert by_method["checkpointed"] < by_method["scan"] / 4
+  long_sequences.draw(rows, tmp_path / "figure.png")
+  assert (tmp_path / "figure.png").stat().st_size > 1000

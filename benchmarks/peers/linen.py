@@ -44,7 +44,9 @@ class Network(linen.Module):
 
   def carry(self, batch):
     key = jax.random.key(0)
-    return [cell.initialize_carry(key, (batch, self.size)) for cell in self.cells]
+    return [
+      cell.initialize_carry(key, (batch, self.size)) for cell in self.cells
+    ]
 
 
 def _param_dtype(dtype):

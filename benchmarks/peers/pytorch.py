@@ -43,7 +43,7 @@ class Runner:
 
   def _reset(self):
     with torch.no_grad():
-      for p, start in zip(self._network.parameters(), self._start):
+      for p, start in zip(self._network.parameters(), self._start, strict=True):
         p.copy_(start)
     self._adam = torch.optim.Adam(self._network.parameters(), lr=2e-3)
 
@@ -53,7 +53,7 @@ class Runner:
   def set_leaves(self, leaves):
     self._start = [
       torch.from_numpy(new).to(old.dtype)
-      for new, old in zip(leaves, self._start)
+      for new, old in zip(leaves, self._start, strict=True)
     ]
     self._reset()
 

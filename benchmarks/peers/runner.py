@@ -64,7 +64,8 @@ class JaxRunner:
     function, args = getattr(self, f"_{kind}")()
     begin = time.perf_counter()
     lowered = jax.jit(function, donate_argnums=0 if kind == "train" else ())
-    self._compiled = lowered.lower(*args).compile()
+    with jax.set_mesh(self._whole.mesh):
+      self._compiled = lowered.lower(*args).compile()
     seconds = time.perf_counter() - begin
     self._kind, self._state = kind, args[0]
     analysis: Any = self._compiled.memory_analysis()

@@ -309,6 +309,12 @@ def check_params(cell: Cell, params: Params) -> None:
   check_like("params", params, expected, f"{cell}")
 
 
+def same_shapes(cell: Cell, params: Params) -> bool:
+  """Whether `params` are as `cell.init` gives them, nothing a row has own."""
+  expected = _expected_params(cell, cell.input_size(params))
+  return jax.tree.map(jnp.shape, params) == jax.tree.map(jnp.shape, expected)
+
+
 def check_like(argument: str, tree: Any, expected: Any, owner: str) -> None:
   """Raises ValueError unless both trees have one structure and its shapes."""
   if jax.tree.structure(tree) != jax.tree.structure(expected):

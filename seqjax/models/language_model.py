@@ -97,8 +97,12 @@ class LanguageModel(nnx.Module):
     rnn_key = head_key = None
     if key is not None:
       rnn_key, head_key = jax.random.split(key)
+    if self.embed_size:
+      kwargs["embedding"] = self.embed.embedding.get_value()
+    else:
+      tokens = self._embed(tokens)
     carry, outputs = self.rnn(
-      self._embed(tokens), carry, key=rnn_key, method=self.method, **kwargs
+      tokens, carry, key=rnn_key, method=self.method, **kwargs
     )
     return carry, self._read(dropout(outputs, self.dropout, head_key))
 

@@ -71,6 +71,7 @@ class StackedRNN(nnx.Module):
     inputs: jax.Array,
     carry=None,
     *,
+    embedding: jax.Array | None = None,
     key: jax.Array | None = None,
     **kwargs,
   ):
@@ -79,6 +80,8 @@ class StackedRNN(nnx.Module):
     Args:
       inputs: `[batch, time, features]`.
       carry: a tuple with one carry a layer; default the cells' own.
+      embedding: if the inputs are tokens, int `[batch, time]`, what they are
+        looked up in, `[V, input_size]`; not for bidirectional layers.
       key: randomness of dropout and of the cells; None turns both off.
       **kwargs: as for `unroll`.
 
@@ -92,9 +95,12 @@ class StackedRNN(nnx.Module):
         cell_key, drop_key = jax.random.split(jax.random.fold_in(key, index))
       if index > 0:
         inputs = dropout(inputs, self.dropout, drop_key)
+      if index == 0 and embedding is not None:
+        kwargs["embedding"] = embedding
       layer_carry, inputs = layer(
         inputs, None if carry is None else carry[index], key=cell_key, **kwargs
       )
+      kwargs.pop("embedding", None)
       last_carry.append(layer_carry)
     return tuple(last_carry), inputs
 

@@ -6,6 +6,7 @@ import jax
 from flax import nnx
 
 from seqjax.cells import base
+from seqjax.nn.embedding import look_up
 from seqjax.recurrence.unroll import unroll
 
 
@@ -27,15 +28,18 @@ class RNN(nnx.Module):
     """The cell's own initial carry, arrays `[*batch, size]`."""
     return self.cell.initial_carry(self.params.get_value(), batch_shape)
 
-  def __call__(self, inputs: jax.Array, carry=None, **kwargs):
-    """`(carry, outputs)`; `kwargs` are those of `unroll`."""
-    return unroll(
-      self.cell,
-      self.params.get_value(),
-      inputs,
-      initial_carry=carry,
-      **kwargs,
-    )
+  def __call__(
+    self, inputs: jax.Array, carry=None, *, embedding=None, **kwargs
+  ):
+    """`(carry, outputs)`; `kwargs` are those of `unroll`.
+
+    With an `embedding` `[V, input_size]` the inputs are tokens, int `[batch,
+    time]`, that are looked up in it, see `look_up`.
+    """
+    params = self.params.get_value()
+    if embedding is not None:
+      params, inputs = look_up(self.cell, params, embedding, inputs)
+    return unroll(self.cell, params, inputs, initial_carry=carry, **kwargs)
 
   def step(self, carry, inputs: jax.Array):
     """One step, for streaming: `(carry, output)`."""

@@ -7,6 +7,7 @@ import jax
 
 from seqjax.cells import base
 from seqjax.recurrence.associative import Associative
+from seqjax.recurrence.fused import Fused
 from seqjax.recurrence.scan import Scan, Steps
 
 # A parallel prefix does about twice the work of a loop in log2(T) rounds: it
@@ -19,19 +20,25 @@ class Auto:
   """Chooses by cell, backend and number of steps.
 
     linear cell, GPU or TPU, 64 steps or more   "associative"
+    factored cell, rows split over CPU devices  "fused"
     anything else                               "scan"
 
-  Each layer of a stack is chosen for on its own. "scan" is the fastest on CPU
-  (docs/performance.md) and the only one that every transformation of JAX works
-  on. "fused", "checkpointed", "newton" and "cudnn" are for who asks for them.
+  Each layer of a stack is chosen for on its own. "scan" is the only one that
+  every transformation of JAX works on, and on one CPU device as fast as any
+  (docs/performance.md); when rows are split: see `mesh.splits`. "checkpointed",
+  "newton" and "cudnn" are for who asks for them.
   """
 
   def check(self, cell: base.Cell) -> None:
     """Every cell has a method."""
     del cell
 
-  def choose(self, cell: base.Cell, backend: str, time: int) -> Any:
+  def choose(
+    self, cell: base.Cell, backend: str, time: int, split: bool = False
+  ) -> Any:
     """The method object for `cell` on `backend` over `time` steps."""
+    if backend == "cpu" and split and cell.factored:
+      return Fused()
     parallel = backend in ("gpu", "tpu") and time >= PARALLEL_FROM
     if parallel and isinstance(cell, base.LinearCell):
       return Associative()
@@ -41,5 +48,7 @@ class Auto:
     self, cell: base.Cell, params, carry, fresh_carry, steps: Steps, reverse
   ):
     """See `Scan.run`."""
-    method = self.choose(cell, jax.default_backend(), steps.inputs.shape[0])
+    time, backend = steps.inputs.shape[0], jax.default_backend()
+    split = bool(jax.sharding.get_abstract_mesh().manual_axes)
+    method = self.choose(cell, backend, time, split)
     return method.run(cell, params, carry, fresh_carry, steps, reverse)

@@ -26,12 +26,12 @@ class Fused:
   """One custom VJP over the whole sequence, O(T) time and memory.
 
   For factored cells. Saved for the backward pass: the carry before each step
-  and its pre-activations; everything pointwise is computed again. Reverse mode only: `jax.jvp` and second
-  derivatives need "scan".
+  and its pre-activations; everything pointwise is computed again. Reverse mode
+  only: `jax.jvp` and second derivatives need "scan".
 
-  Good when the batch is shared among devices, CPU devices too; on a single CPU
-  device "scan" is faster, for its many small products keep the cores busy while
-  one of them does the pointwise part (docs/performance.md).
+  The method for a batch that is shared among devices, CPU devices above all:
+  XLA's CPU compiler runs the pointwise part of a loop on one core, so as many
+  devices as cores share the work (docs/performance.md).
 
   Agreement with "scan": relative error below 1e-5 in float32, in value and
   gradient (tests/recurrence/unroll_test.py).
@@ -66,8 +66,20 @@ class Fused:
     if first is None:
       first = jax.default_backend() != "cpu"
     flags = steps.valid, steps.reset
+    # Rows that are split among devices must not be merged with time, unless
+    # this program is that of one device.
+    manual = jax.sharding.get_abstract_mesh().manual_axes
+    flat = bool(manual) or jax.device_count() == 1
     return _run(
-      cell, first, reverse, params, carry, fresh_carry, steps.inputs, flags
+      cell,
+      first,
+      reverse,
+      flat,
+      params,
+      carry,
+      fresh_carry,
+      steps.inputs,
+      flags,
     )
 
 
@@ -83,15 +95,19 @@ def _pointwise(cell, params, carry, pre, valid):
   return new_carry, output
 
 
-@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2))
-def _run(cell, first, reverse, params, carry, fresh_carry, inputs, flags):
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2, 3))
+def _run(cell, first, reverse, flat, params, carry, fresh_carry, inputs, flags):
   result, _ = _forward(
-    cell, first, reverse, params, carry, fresh_carry, inputs, flags
+    cell, first, reverse, flat, params, carry, fresh_carry, inputs, flags
   )
   return result
 
 
-def _forward(cell, first, reverse, params, carry, fresh_carry, inputs, flags):
+def _forward(
+  cell, first, reverse, flat, params, carry, fresh_carry, inputs, flags
+):
+  del flat
+
   def body(carry, step):
     x, (valid, reset) = step
     if reset is not None:
@@ -109,15 +125,19 @@ def _forward(cell, first, reverse, params, carry, fresh_carry, inputs, flags):
   return (last, outputs), (params, fresh_carry, inputs, flags, *saved)
 
 
-def _backward(cell, first, reverse, saved, cotangents):
+def _backward(cell, first, reverse, flat, saved, cotangents):
   del first
   params, fresh_carry, inputs, flags, carries, pres = saved
   d_last, d_outputs = cotangents
   zeros = jax.tree.map(jnp.zeros_like, fresh_carry)
   update_learns = _uses_params(cell, params, carries, pres)
+  # Transposed once, in memory, for the products of the backward loop.
+  turned = jax.tree.map(
+    lambda p: lax.optimization_barrier(p.T).T if p.ndim == 2 else p, params
+  )
 
   def recurred(carry):
-    product = cell.recur(params, carry)
+    product = cell.recur(turned, carry)
     return cell.combine(jnp.zeros_like(product), product)
 
   def body(state, step):
@@ -143,22 +163,31 @@ def _backward(cell, first, reverse, saved, cotangents):
     reverse=not reverse,
   )
 
-  # Weight gradients, all time steps at once.
+  # Weight gradients, all time steps at once: one product over time and batch,
+  # which the CPU compiler does well only if they are one axis.
+  merge = lambda x: x.reshape(-1, x.shape[-1]) if flat else x
   _, pull = jax.vjp(
     lambda params, inputs: cell.combine(
-      cell.project(params, inputs), cell.recur(params, carries)
+      cell.project(params, inputs),
+      cell.recur(params, jax.tree.map(merge, carries)),
     ),
     params,
-    inputs,
+    merge(inputs),
   )
-  d_params, d_inputs = pull(d_pres)
+  d_params, d_inputs = pull(merge(d_pres))
   if update_learns:
     _, pull = jax.vjp(
       lambda params: _pointwise(cell, params, carries, pres, flags[0]), params
     )
     (d_more,) = pull((d_new_carries, d_outputs))
     d_params = jax.tree.map(jnp.add, d_params, d_more)
-  return d_params, d_carry, d_fresh, d_inputs, (None, None)
+  return (
+    d_params,
+    d_carry,
+    d_fresh,
+    d_inputs.reshape(inputs.shape),
+    (None, None),
+  )
 
 
 _run.defvjp(_forward, _backward)

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from seqjax.cells import base, wrappers
 from seqjax.recurrence import arguments
+from seqjax.recurrence import mesh as mesh_lib
 from seqjax.recurrence.associative import Associative
 from seqjax.recurrence.auto import Auto
 from seqjax.recurrence.checkpointed import Checkpointed
@@ -158,7 +159,10 @@ def run(cell, method, params, carry, fresh_carry, steps, reverse):
     case _:
       if not steps.inputs.shape[0]:
         method = Scan()  # no steps: nothing to choose
-      return method.run(cell, params, carry, fresh_carry, steps, reverse)
+      whole = functools.partial(method.run, cell, reverse=reverse)
+      if mesh_lib.splits(cell, params, steps):
+        whole = mesh_lib.row_by_row(whole)
+      return whole(params, carry, fresh_carry, steps)
 
 
 def _subkeys(keys, index):

@@ -54,6 +54,7 @@ def train(config: Config, directory: pathlib.Path) -> int:
   shardings = state_lib.make_shardings(config.batch_size)
   with contextlib.ExitStack() as stack:
     stack.enter_context(workdir.locked(directory))
+    stack.enter_context(jax.set_mesh(shardings.mesh))
     begun = workdir.begun(directory)
     if begun:
       workdir.check_config(directory, config)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from seqjax.config import Config
 from seqjax.errors import InputError
@@ -29,6 +29,12 @@ class Shardings(NamedTuple):
   replicated: NamedSharding
   batch: NamedSharding
 
+  @property
+  def mesh(self) -> Mesh:
+    """The devices; the recurrence looks at it, see `jax.set_mesh`."""
+    assert isinstance(self.batch.mesh, Mesh)
+    return self.batch.mesh
+
   def of_state(self, state: TrainState) -> TrainState:
     """A tree of shardings for `state`."""
     whole = jax.tree.map(lambda _: self.replicated, state)
@@ -37,7 +43,7 @@ class Shardings(NamedTuple):
   def place(self, batch):
     """Puts a batch on the devices; split if they can share it evenly."""
     rows = {leaf.shape[0] for leaf in jax.tree.leaves(batch)}
-    even = all(n % self.batch.mesh.size == 0 for n in rows)
+    even = all(n % self.mesh.size == 0 for n in rows)
     return jax.device_put(batch, self.batch if even else self.replicated)
 
 

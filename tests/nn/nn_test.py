@@ -12,6 +12,7 @@ import seqjax
 from seqjax import nn
 from seqjax.cells import GRU, LSTM, Stack
 from seqjax.nn import recurrent
+from seqjax.nn.embedding import look_up
 
 X = jax.random.normal(jax.random.key(5), (2, 6, 3))
 
@@ -182,3 +183,29 @@ def test_bad_modules():
     nn.Bidirectional(LSTM(4), LSTM(5), 3, merge="sum", key=key)
   with pytest.raises(ValueError, match="dropout is 1.5, expected a rate"):
     nn.StackedRNN([LSTM(4)], 3, dropout=1.5, key=key)
+
+
+@pytest.mark.parametrize("vocab_size", [3, 9])
+@pytest.mark.parametrize("dtype", [None, "bfloat16"])
+def test_looking_up_is_the_same_in_either_order(vocab_size, dtype):
+  """A small vocabulary is projected once, a large one step by step."""
+  cell = seqjax.GRU(4, compute_dtype=dtype)
+  params = cell.init(jax.random.key(0), 6)
+  embedding = jax.random.normal(jax.random.key(1), (vocab_size, 6))
+  tokens = jax.random.randint(jax.random.key(2), (2, 5), 0, vocab_size)
+
+  def loss(params, embedding, fold):
+    if fold:
+      params, inputs = look_up(cell, params, embedding, tokens)
+      assert inputs.shape[-1] == (3 if vocab_size == 3 else 6)
+    else:
+      inputs = embedding[tokens]
+    return (seqjax.unroll(cell, params, inputs)[1] ** 2).sum()
+
+  gradient = jax.value_and_grad(loss, (0, 1))
+  chex.assert_trees_all_close(
+    gradient(params, embedding, True),
+    gradient(params, embedding, False),
+    rtol=1e-5 if dtype is None else 3e-2,
+    atol=1e-6 if dtype is None else 3e-2,
+  )
