@@ -13,7 +13,6 @@ import json
 import os
 import pathlib
 import platform
-import shlex
 import statistics
 import subprocess
 import sys
@@ -247,9 +246,7 @@ def finish(rows: list[dict[str, Any]], options) -> None:
   """Writes the rows where the options say."""
   entry = {
     "date": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M"),
-    "command": shlex.join(
-      [f"python -m benchmarks.{pathlib.Path(sys.argv[0]).stem}", *sys.argv[1:]]
-    ).replace(f"{pathlib.Path.home()}", "~"),
+    "command": _command(sys.argv),
     "machine": {
       "cores": os.cpu_count(),
       "processor": _processor(),
@@ -263,6 +260,18 @@ def finish(rows: list[dict[str, Any]], options) -> None:
   if options.record:
     with HISTORY.open("a", encoding="utf-8") as file:
       file.write(json.dumps(entry) + "\n")
+
+
+def _command(argv: list[str]) -> str:
+  """What was asked for, without the paths of this machine."""
+  words = [f"python -m benchmarks.{pathlib.Path(argv[0]).stem}"]
+  rest = iter(argv[1:])
+  for word in rest:
+    if word in ("--python", "--json"):
+      next(rest, None)
+    elif not word.startswith(("--python=", "--json=")):
+      words.append(word)
+  return " ".join(words)
 
 
 def _processor() -> str:

@@ -18,7 +18,7 @@ import jax
 from jax.sharding import NamedSharding, PartitionSpec
 
 import seqjax
-from seqjax.recurrence import Checkpointed, Fused, Newton, newton_report
+from seqjax.recurrence import Checkpointed, Newton, Scan, newton_report
 
 
 def compare(title, functions, rounds):
@@ -88,7 +88,7 @@ def long():
   cell = seqjax.LSTM(size)
   params = cell.init(jax.random.key(0), size)
   inputs = jax.random.normal(jax.random.key(1), (steps, batch, size))
-  methods = ["scan", "fused", "checkpointed", Checkpointed(inner=Fused())]
+  methods = ["scan", "fused", "checkpointed", Checkpointed(inner=Scan())]
   loss = lambda carry, outputs: carry.h.sum()
   functions: dict[str, Any] = gradients(cell, loss, methods, (params, inputs))
 

@@ -90,3 +90,15 @@ def test_long_sequences(tmp_path):
   assert by_method["checkpointed"] < by_method["scan"] / 4
   long_sequences.draw(rows, tmp_path / "figure.png")
   assert (tmp_path / "figure.png").stat().st_size > 1000
+
+
+def test_a_record_names_no_path():
+  argv = [
+    "x/train_step.py",
+    "--cells",
+    "gru",
+    "--json",
+    "a/b",
+    "--python=t=c/d",
+  ]
+  assert harness._command(argv) == "python -m benchmarks.train_step --cells gru"

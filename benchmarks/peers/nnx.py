@@ -1,4 +1,8 @@
-"""Flax NNX: `nnx.RNN`, split once, so that JAX's own jit is used."""
+"""Flax NNX: `nnx.RNN`, split once, so that JAX's own transformations are used.
+
+With its initial carry given: drawn from the module's own random state it cannot
+be differentiated once the module is split.
+"""
 
 import jax
 import jax.numpy as jnp
@@ -24,11 +28,13 @@ class Network(nnx.Module):
       for _ in range(case["num_layers"])
     )
     self.head = nnx.Linear(size, case["vocab"], **options)
+    self.lstm = case["cell"] == "lstm"
 
   def __call__(self, tokens):
     x = self.embed(tokens)
     for rnn in self.rnns:
-      x = rnn(x)
+      zeros = jnp.zeros((x.shape[0], x.shape[-1]), x.dtype)
+      x = rnn(x, initial_carry=(zeros, zeros) if self.lstm else zeros)
     return self.head(x)
 
 

@@ -95,6 +95,18 @@ def _pointwise(cell, params, carry, pre, valid):
   return new_carry, output
 
 
+def _kept_apart(pre: jax.Array) -> jax.Array:
+  """`pre`, computed before anything that uses it.
+
+  Left alone, XLA's CPU compiler may fuse the sum of both products into each of
+  the gates, which makes the pointwise part up to three times as slow
+  (docs/performance.md). Elsewhere that fusion is wanted.
+  """
+  if jax.default_backend() == "cpu":
+    return lax.optimization_barrier(pre)
+  return pre
+
+
 @functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1, 2, 3))
 def _run(cell, first, reverse, flat, params, carry, fresh_carry, inputs, flags):
   result, _ = _forward(
@@ -113,10 +125,7 @@ def _forward(
     if reset is not None:
       carry = lengths.select(reset, fresh_carry, carry)
     projected = x if first else cell.project(params, x)
-    pre = cell.combine(projected, cell.recur(params, carry))
-    # Else XLA's CPU compiler fuses the sum into each of the gates, and the
-    # pointwise part takes three times as long.
-    pre = lax.optimization_barrier(pre)
+    pre = _kept_apart(cell.combine(projected, cell.recur(params, carry)))
     new_carry, output = _pointwise(cell, params, carry, pre, valid)
     return new_carry, (output, (carry, pre))
 

@@ -1,5 +1,7 @@
 """A batch that is split over the devices of a mesh."""
 
+from typing import Any
+
 import jax
 from jax.sharding import PartitionSpec as P
 
@@ -10,7 +12,7 @@ from seqjax.recurrence.scan import Steps
 DATA = "data"
 
 
-def splits(cell: base.Cell, params, steps: Steps) -> bool:
+def splits(cell: base.Cell, params, carry, steps: Steps) -> bool:
   """Whether every device is to run its own rows from first to last step.
 
   Under a mesh with an axis "data" (`jax.set_mesh`) whose devices can share the
@@ -25,18 +27,30 @@ def splits(cell: base.Cell, params, steps: Steps) -> bool:
     and not mesh.manual_axes
     and bool(batch)
     and batch[0] % count == 0
-    and steps.key is None
     and base.same_shapes(cell, params)  # no mask with an entry for each row
+    and not _draws(cell, params, carry, steps)
   )
 
 
-def row_by_row(run):
+def _draws(cell, params, carry, steps) -> bool:
+  """Whether a step makes use of its key."""
+  if steps.key is None:
+    return False
+  step = lambda key: cell.step(params, carry, steps.inputs[0], key=key)
+  jaxpr: Any = jax.make_jaxpr(step)(steps.key[0]).jaxpr
+  key = jaxpr.invars[0]
+  return any(key is v for eqn in jaxpr.eqns for v in eqn.invars)
+
+
+def row_by_row(run, params, carry, fresh_carry, steps: Steps):
   """`run(params, carry, fresh_carry, steps)` on each device's rows alone."""
   rows, over_time = P(DATA), P(None, DATA)
-  return jax.shard_map(
+  split = jax.shard_map(
     run,
     mesh=jax.sharding.get_abstract_mesh(),
     in_specs=(P(), rows, rows, over_time),
     out_specs=(rows, over_time),
     check_vma=False,
   )
+  # Keys are those of steps, not of rows, and nothing is drawn from them.
+  return split(params, carry, fresh_carry, steps._replace(key=None))

@@ -160,8 +160,8 @@ def run(cell, method, params, carry, fresh_carry, steps, reverse):
       if not steps.inputs.shape[0]:
         method = Scan()  # no steps: nothing to choose
       whole = functools.partial(method.run, cell, reverse=reverse)
-      if mesh_lib.splits(cell, params, steps):
-        whole = mesh_lib.row_by_row(whole)
+      if mesh_lib.splits(cell, params, carry, steps):
+        whole = functools.partial(mesh_lib.row_by_row, whole)
       return whole(params, carry, fresh_carry, steps)
 
 

@@ -62,13 +62,14 @@ def problem(cell, batch=B):
   return gradient, (params, inputs, carry)
 
 
-@pytest.mark.parametrize("batch", [4, 3])
-@pytest.mark.parametrize("method", ["auto", "scan"])
+@pytest.mark.parametrize(
+  ("method", "batch", "key"),
+  [("auto", 4, None), ("auto", 4, KEY), ("scan", 4, KEY), ("auto", 3, None)],
+)
 @pytest.mark.parametrize("name", CELLS)
-def test_splitting_changes_nothing(name, method, batch):
+def test_splitting_changes_nothing(name, method, batch, key):
   """Also where rows cannot be shared evenly, and with noise."""
   gradient, args = problem(CELLS[name], batch)
-  key = KEY if name in ("zoneout", "mask") else None
   expected = gradient(*args, method="scan", key=key)
   with jax.set_mesh(mesh()):
     actual = gradient(*args, method=method, key=key)
@@ -79,11 +80,13 @@ def test_splitting_changes_nothing(name, method, batch):
     np.testing.assert_allclose(a, e, rtol=0, atol=1e-5 * scale)
 
 
-@pytest.mark.parametrize("method", ["fused", "scan"])
-def test_gradients_are_added_up_once_not_every_step(method):
-  gradient, args = problem(CELLS["lstm"])
+@pytest.mark.parametrize("name", ["lstm", "reset_before"])
+@pytest.mark.parametrize("method", ["auto", "scan"])
+def test_gradients_are_added_up_once_not_every_step(method, name):
+  """With a key as well, as in training, where the cell draws nothing."""
+  gradient, args = problem(CELLS[name])
   with jax.set_mesh(mesh()):
-    lowered = gradient.lower(*args, method=method, key=None)
+    lowered = gradient.lower(*args, method=method, key=KEY)
   program = lowered.compile().as_text()
   assert "all-reduce" in program
   blocks = re.split(r"\n}\n", program)
