@@ -19,6 +19,8 @@ import sys
 import tempfile
 from typing import Any
 
+from seqjax.train import runtime
+
 ROOT = pathlib.Path(__file__).parents[1]
 HISTORY = ROOT / "benchmarks" / "history.jsonl"
 PEERS = "ours,linen,nnx,haiku,eqx,keras,pytorch"
@@ -124,8 +126,8 @@ def build(case: dict[str, Any], kind: str, options, keep=None):
     rows.append(row)
     if name == "ours":
       row["method"] = method or "auto"
-      default = os.cpu_count() if kind == "train" else 1
-      row["devices"] = int(devices or default or 1)
+      default = runtime.cpu_devices(case["batch"]) if kind == "train" else 1
+      row["devices"] = int(devices or default)
     worker = _start(peer, options)
     try:
       row |= worker.ask("build", **row)

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -10,6 +9,7 @@ import sys
 import pytest
 
 from benchmarks import compare, harness, long_sequences
+from seqjax.train import runtime
 
 ROOT = pathlib.Path(__file__).parents[1]
 
@@ -30,7 +30,7 @@ def test_loop_overhead():
 
 def test_peers_take_turns_and_a_missing_one_is_a_gap(tmp_path):
   case = {
-    **{"cell": "gru", "hidden_size": 8, "num_layers": 2, "batch": 4},
+    **{"cell": "gru", "hidden_size": 8, "num_layers": 2, "batch": 32},
     **{"time": 6, "vocab": 5, "dtype": "float32"},
   }
   arguments = ["--peers=ours,ours:scan:1,linen,pytorch"]
@@ -38,7 +38,10 @@ def test_peers_take_turns_and_a_missing_one_is_a_gap(tmp_path):
   options = harness.parser("").parse_args(arguments)
   rows = harness.measure(case, "train", options)
   first, second, linen, torch = rows
-  assert (first["devices"], second["devices"]) == (os.cpu_count(), 1)
+  assert (first["devices"], second["devices"]) == (
+    runtime.cpu_devices(32),
+    1,
+  )
   assert first["parameters"] == linen["parameters"]
   for row in (first, second, linen):
     assert 0 < row["min_ms"] <= row["median_ms"]
