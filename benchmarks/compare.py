@@ -48,13 +48,14 @@ def main():
   print("| case | peer | old ratio | new ratio | |")
   print("|---|---|---|---|---|")
   worse = 0
-  for key in old.keys() & new.keys():
+  both = sorted(old.keys() & new.keys())
+  for key in both:
     case, peer = key
     mark = "worse" if new[key] > 1.1 * old[key] else ""
     worse += bool(mark)
     name = " ".join(str(value) for value in case)
     print(f"| {name} | {peer} | {old[key]:.2f} | {new[key]:.2f} | {mark} |")
-  print(f"{worse} of {len(old.keys() & new.keys())} got worse")
+  print(f"{worse} of {len(both)} got worse")
 
 
 if __name__ == "__main__":

@@ -83,7 +83,9 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     epilog=__doc__,
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
-  made.add_argument("--peers", default=PEERS, help=f"default {PEERS}")
+  made.add_argument(
+    "--peers", type=_peers, default=PEERS, help=f"default {PEERS}"
+  )
   made.add_argument(
     "--python",
     action="append",
@@ -102,6 +104,16 @@ def parser(description: str | None) -> argparse.ArgumentParser:
   return made
 
 
+def _peers(text: str) -> list[str]:
+  """The peers of `--peers`, checked before the first of them is started."""
+  for peer in (peers := text.split(",")):
+    if peer.split(":")[0] not in NAMES:
+      raise argparse.ArgumentTypeError(
+        f"{peer!r} is no peer, expected some of {', '.join(NAMES)}"
+      )
+  return peers
+
+
 def build(case: dict[str, Any], kind: str, options, keep=None):
   """Compiles one case in every peer.
 
@@ -116,12 +128,8 @@ def build(case: dict[str, Any], kind: str, options, keep=None):
     has no figures, or `compile_s`, `temp_bytes`, `parameters`, `devices`.
   """
   rows = []
-  for peer in options.peers.split(","):
+  for peer in options.peers:
     name, method, devices = (*peer.split(":"), "", "")[:3]
-    if name not in NAMES:
-      raise SystemExit(
-        f"--peers names {name!r}, expected some of {', '.join(NAMES)}"
-      )
     row = {**case, "kind": kind, "peer": peer}
     rows.append(row)
     if name == "ours":
@@ -150,27 +158,37 @@ def measure(case: dict[str, Any], kind: str, options) -> list[dict[str, Any]]:
     for a peer that has no float64.
   """
   workers: dict[str, Worker] = {}
+  seconds: dict[str, list[float]] = {}
   steps: dict[str, int] = {}
   try:
     rows = build(case, kind, options, workers)
-    for row in rows:
-      row["deviation"] = None
-      if worker := workers.get(row["peer"]):
-        if kind == "train":
-          row["deviation"] = _deviation(worker, row, options)
-        worker.ask("time", steps=2)
-        once = worker.ask("time", steps=2)["seconds"]
-        steps[row["peer"]] = max(1, int(options.seconds / once))
-    seconds = {peer: [] for peer in workers}
-    for _ in range(options.rounds):
-      for peer, worker in workers.items():
-        answer = worker.ask("time", steps=steps[peer])
-        seconds[peer].append(answer["seconds"])
+    # Round 0 finds out how many steps fill the time, and is not counted.
+    for turn in range(options.rounds + 1):
+      for row in rows:
+        peer = row["peer"]
+        if "gap" in row:
+          continue
+        try:
+          if turn:
+            answer = workers[peer].ask("time", steps=steps[peer])
+            seconds[peer].append(answer["seconds"])
+            continue
+          train = kind == "train"
+          row["deviation"] = (
+            _deviation(workers[peer], row, options) if train else None
+          )
+          workers[peer].ask("time", steps=2)
+          once = workers[peer].ask("time", steps=2)["seconds"]
+          steps[peer] = max(1, int(options.seconds / once))
+          seconds[peer] = []
+        except Gap as gap:  # out of memory, say: the others go on
+          row["gap"] = str(gap)
   finally:
     for worker in workers.values():
       worker.close()
   for row in rows:
-    if times := seconds.get(row["peer"]):
+    if "gap" not in row:
+      times = seconds[row["peer"]]
       row["min_ms"] = min(times) * 1e3
       row["median_ms"] = statistics.median(times) * 1e3
   return rows

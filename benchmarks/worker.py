@@ -10,8 +10,9 @@ import importlib
 import json
 import os
 import sys
-import traceback
 from typing import Any
+
+import numpy as np
 
 
 def main():
@@ -26,14 +27,10 @@ def main():
           runner = _build(name, request)
           answer = runner.compile(request["kind"])
         case "leaves":
-          import numpy as np
-
           np.savez(request["path"], *runner.leaves())
           answer = {}
         case "losses":
           if path := request.get("leaves"):
-            import numpy as np
-
             with np.load(path) as arrays:
               runner.set_leaves([arrays[key] for key in arrays])
           answer = {"losses": runner.losses()}
@@ -42,7 +39,6 @@ def main():
     except (ImportError, NotImplementedError) as error:
       answer = {"gap": f"{error}"}
     except Exception as error:  # told to the one who asked
-      traceback.print_exc()
       answer = {"gap": f"{type(error).__name__}: {error}".splitlines()[0]}
     print(json.dumps(answer), file=answers, flush=True)
 

@@ -105,3 +105,31 @@ def test_a_record_names_no_path():
     "--python=t=c/d",
   ]
   assert harness._command(argv) == "python -m benchmarks.train_step --cells gru"
+
+
+def test_a_misspelt_peer_is_named_before_anything_starts(capsys):
+  with pytest.raises(SystemExit):
+    harness.parser("").parse_args(["--peers=ours,lynen"])
+  assert "'lynen' is no peer, expected some of ours" in capsys.readouterr().err
+
+
+def test_a_peer_that_ends_in_the_middle_is_a_gap(monkeypatch):
+  class Dying:
+    def __init__(self, name, python):
+      self.name, self.asked = name, 0
+
+    def ask(self, do, **request):
+      self.asked += 1
+      if self.name == "linen" and self.asked == 4:
+        raise harness.Gap("its process ended with -9")
+      return {"build": {"devices": 1}, "time": {"seconds": 1.0}}[do]
+
+    def close(self):
+      pass
+
+  monkeypatch.setattr(harness, "Worker", Dying)
+  options = harness.parser("").parse_args(["--peers=ours,linen", "--rounds=3"])
+  ours, linen = harness.measure({"batch": 4}, "forward", options)
+  assert (ours["min_ms"], ours["median_ms"]) == (1e3, 1e3)
+  assert linen["gap"] == "its process ended with -9"
+  assert "min_ms" not in linen

@@ -1,6 +1,7 @@
 """Haiku: `dynamic_unroll`. Its GRU is the original one, reset before."""
 
 import haiku as hk
+import jax.numpy as jnp
 
 from benchmarks.peers.runner import Model
 
@@ -23,7 +24,5 @@ def model(case: dict) -> Model:
     return hk.Linear(case["vocab"])(x)
 
   network = hk.without_apply_rng(hk.transform(forward))
-  import jax.numpy as jnp
-
   tokens = jnp.zeros((1, 2), jnp.int32)
   return Model(lambda key: network.init(key, tokens), network.apply)

@@ -1,5 +1,7 @@
 """seqjax: `models.LanguageModel`."""
 
+import jax
+
 import seqjax
 from benchmarks.peers.runner import Model
 from seqjax import nn
@@ -23,8 +25,6 @@ def model(case: dict) -> Model:
       method=case.get("method", "auto"),
       key=key,
     )
-
-  import jax
 
   _, apply = nn.functionalize(build(jax.random.key(0)))
   return Model(

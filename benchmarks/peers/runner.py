@@ -63,9 +63,9 @@ class JaxRunner:
     """Compiles "train", "forward" or "stream"; seconds and temporaries."""
     function, args = getattr(self, f"_{kind}")()
     begin = time.perf_counter()
-    lowered = jax.jit(function, donate_argnums=0 if kind == "train" else ())
+    jitted = jax.jit(function, donate_argnums=0 if kind == "train" else ())
     with jax.set_mesh(self._whole.mesh):
-      self._compiled = lowered.lower(*args).compile()
+      self._compiled = jitted.lower(*args).compile()
     seconds = time.perf_counter() - begin
     self._kind, self._state = kind, args[0]
     analysis: Any = self._compiled.memory_analysis()
@@ -78,11 +78,11 @@ class JaxRunner:
 
   def losses(self) -> list[float]:
     """Training losses of the first three steps."""
-    state, values = self._copy(), []
+    state, values = self._first_state(), []
     for tokens in self._tokens:
       state, loss = self._compiled(state, tokens)
       values.append(float(loss))
-    self._state = self._copy()
+    self._state = self._first_state()
     return values
 
   def time(self, steps: int) -> float:
@@ -106,9 +106,8 @@ class JaxRunner:
           jax.block_until_ready(logits)
     return (time.perf_counter() - begin) / steps
 
-  def _copy(self):
-    if self._kind != "train":
-      return self._state
+  def _first_state(self):
+    """Before any training step; a copy, for a step donates its state."""
     params = jax.tree.map(jnp.copy, self._params)
     return params, jax.device_put(self._optimizer.init(params), self._whole)
 
@@ -126,8 +125,7 @@ class JaxRunner:
       updates, opt_state = self._optimizer.update(grads, opt_state, params)
       return (optax.apply_updates(params, updates), opt_state), loss
 
-    self._kind = "train"
-    return step, (self._copy(), self._tokens[0])
+    return step, (self._first_state(), self._tokens[0])
 
   def _forward(self):
     return self._model.apply, (self._params, self._tokens[0][:, :-1])

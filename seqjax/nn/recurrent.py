@@ -95,12 +95,11 @@ class StackedRNN(nnx.Module):
         cell_key, drop_key = jax.random.split(jax.random.fold_in(key, index))
       if index > 0:
         inputs = dropout(inputs, self.dropout, drop_key)
+      start = None if carry is None else carry[index]
+      own = {**kwargs, "key": cell_key}
       if index == 0 and embedding is not None:
-        kwargs["embedding"] = embedding
-      layer_carry, inputs = layer(
-        inputs, None if carry is None else carry[index], key=cell_key, **kwargs
-      )
-      kwargs.pop("embedding", None)
+        own["embedding"] = embedding
+      layer_carry, inputs = layer(inputs, start, **own)
       last_carry.append(layer_carry)
     return tuple(last_carry), inputs
 
