@@ -8,7 +8,6 @@ import optax
 from flax import nnx
 
 from seqjax.cells import base
-from seqjax.gradients.norms import hidden_gradient_norms, together
 from seqjax.nn.read_out import affine, tied_logits
 from seqjax.nn.recurrent import StackedRNN, dropout
 
@@ -118,14 +117,9 @@ class LanguageModel(nnx.Module):
         self._read(outputs), targets.T
       )
 
-    layers = hidden_gradient_norms(
-      *self.rnn.as_cell(),
-      self._embed(tokens),
-      step_loss,
-      lengths=lengths,
-      initial_carry=carry,
+    return self.rnn.gradient_norms(
+      self._embed(tokens), step_loss, lengths=lengths, initial_carry=carry
     )
-    return {f"layer {i}": together(norms) for i, norms in enumerate(layers)}
 
   def step(self, carry, tokens: jax.Array):
     """One token a row, `[batch]`: `(carry, logits [batch, vocab_size])`."""

@@ -126,13 +126,11 @@ class ManyToOne(nnx.Module):
     """
     vectors = self._vectors(inputs)
     if not self.rnn.bidirectional:
-      layers = hidden_gradient_norms(
-        *self.rnn.as_cell(),
+      return self.rnn.gradient_norms(
         vectors,
         lambda outputs: jax.vmap(loss)(self._head(outputs)),
         lengths=lengths,
       )
-      return {f"layer {i}": together(norms) for i, norms in enumerate(layers)}
     for layer in self.rnn.layers[:-1]:
       _, vectors = layer(vectors, lengths=lengths, method=self.method)
     top = self.rnn.layers[-1]

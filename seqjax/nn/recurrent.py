@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import nnx
 
 from seqjax.cells import Stack, base
+from seqjax.gradients.norms import hidden_gradient_norms, together
 from seqjax.nn.bidirectional import Bidirectional
 from seqjax.nn.rnn import RNN
 
@@ -44,17 +45,20 @@ class StackedRNN(nnx.Module):
     self.layers = nnx.List(layers)
     self.output_size = input_size
 
-  def as_cell(self) -> tuple[Stack, tuple]:
-    """The layers as one cell and its parameters, dropout left out.
+  def gradient_norms(self, inputs: jax.Array, step_loss, **kwargs) -> dict:
+    """|dL/dcarry_t| of every layer, dropout left out.
+
+    Arguments as for `gradients.hidden_gradient_norms`. Returns `{"layer 0":
+    [batch, time], ...}`, all leaves of a layer's carry together.
 
     Raises:
       ValueError: the layers are bidirectional, which no cell is.
     """
-    self._check_causal("to be a cell")
-    cells = tuple(layer.cell for layer in self.layers)
-    return Stack(cells), tuple(
-      layer.params.get_value() for layer in self.layers
-    )
+    self._check_causal("for norms of all layers")
+    cell = Stack(tuple(layer.cell for layer in self.layers))
+    params = tuple(layer.params.get_value() for layer in self.layers)
+    layers = hidden_gradient_norms(cell, params, inputs, step_loss, **kwargs)
+    return {f"layer {i}": together(norms) for i, norms in enumerate(layers)}
 
   def _check_causal(self, purpose: str) -> None:
     if self.bidirectional:
