@@ -6,7 +6,8 @@
 Three tables, in each of which the methods take turns: short sequences of
 stacked LSTMs with the batch shared among all devices; one very long sequence
 (loss on the last state), beside Flax Linen's RNN; what can be run in parallel
-over time.
+over time. A fourth, `--only=gpu`, is for a machine with an NVIDIA GPU: the
+kernels, and the parallel methods as the sequence grows.
 """
 
 import argparse
@@ -139,15 +140,39 @@ def parallel():
     print(f"{method}: {count} iterations, {residual:.1e}, {converged}")
 
 
+def gpu():
+  """`cudnn` and `pallas` beside `scan`; parallel methods, T 1,024 to 65,536."""
+  loss = lambda carry, outputs: (outputs**2).mean()
+
+  def row(title, cell, methods, batch, steps):
+    params = cell.init(jax.random.key(0), cell.output_size)
+    inputs = jax.random.normal(
+      jax.random.key(1), (steps, batch, cell.output_size)
+    )
+    functions = gradients(cell, loss, methods, (params, inputs))
+    compare(f"{title}, batch {batch}, T {steps:,}", functions, rounds=10)
+
+  for size in (128, 256):
+    for kind in (seqjax.LSTM, seqjax.GRU, seqjax.Elman):
+      kernels = ["cudnn"] if kind is seqjax.LSTM else []
+      name = f"{kind.__name__} {size}"
+      row(name, kind(size), ["scan", "fused", *kernels], 64, 128)
+      half = kind(size, compute_dtype="bfloat16")
+      row(f"{name} bfloat16", half, ["scan", "fused", "pallas"], 64, 128)
+  for steps in (1_024, 4_096, 16_384, 65_536):
+    row("MinGRU 256", seqjax.MinGRU(256), ["scan", "associative"], 8, steps)
+    row("GRU 16", seqjax.GRU(16), ["scan", "newton"], 1, steps)
+
+
 def main():
-  parts = {"short": short, "long": long, "parallel": parallel}
+  parts = {"short": short, "long": long, "parallel": parallel, "gpu": gpu}
   parser = argparse.ArgumentParser(description="Cost of the methods")
   parser.add_argument("--only", choices=parts, help="one of the tables")
   only = parser.parse_args().only
   print("| cell | method | min, ms | median, ms | temporaries, MiB |")
   print("|---|---|---|---|---|")
   for name, part in parts.items():
-    if only in (None, name):
+    if only == name or (only is None and name != "gpu"):
       part()
 
 

@@ -102,6 +102,7 @@ README_METHODS = [
   "associative",
   "newton",
   "cudnn",
+  "pallas",
 ]
 README_NAMES = {
   "Elman": "`Elman` (tanh, ReLU, sigmoid)",
@@ -123,17 +124,16 @@ README_NAMES = {
 
 def markdown() -> str:
   """The table as the README has it; printed by `python -m tests.table`."""
+  on_gpu = {"cudnn": {"LSTM"}, "pallas": {"LSTM", "GRU", "Elman"}}
   rows = [
     "| cell | " + " | ".join(f"`{m}`" for m in README_METHODS) + " |",
     "|---" * (1 + len(README_METHODS)) + "|",
   ]
   for name in CELLS:
     ticks = [
-      "GPU"
-      if method == "cudnn" and name == "LSTM"
-      else "✓"
-      if method != "cudnn" and runs(method, name)
-      else "–"
+      ("GPU" if name in on_gpu[method] else "–")
+      if method in on_gpu
+      else ("✓" if runs(method, name) else "–")
       for method in README_METHODS
     ]
     rows.append(

@@ -12,6 +12,7 @@ from seqjax.recurrence.linear_scan import linear_scan as linear_scan
 from seqjax.recurrence.newton import Newton as Newton
 from seqjax.recurrence.newton import NewtonReport as NewtonReport
 from seqjax.recurrence.newton import newton_report as newton_report
+from seqjax.recurrence.pallas import Pallas as Pallas
 from seqjax.recurrence.scan import Scan as Scan
 from seqjax.recurrence.truncated import truncated_unroll as truncated_unroll
 from seqjax.recurrence.unroll import unroll as unroll

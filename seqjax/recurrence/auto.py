@@ -26,7 +26,7 @@ class Auto:
   Each layer of a stack is chosen for on its own. "scan" is the only one that
   every transformation of JAX works on, and on one CPU device as fast as any
   (docs/performance.md); when rows are split: see `mesh.splits`. "checkpointed",
-  "newton" and "cudnn" are for who asks for them.
+  "newton", "cudnn" and "pallas" are for who asks for them.
   """
 
   def check(self, cell: base.Cell) -> None:

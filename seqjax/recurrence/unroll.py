@@ -14,6 +14,7 @@ from seqjax.recurrence.checkpointed import Checkpointed
 from seqjax.recurrence.cudnn import Cudnn
 from seqjax.recurrence.fused import Fused
 from seqjax.recurrence.newton import Newton
+from seqjax.recurrence.pallas import Pallas
 from seqjax.recurrence.scan import Scan
 
 # One entry a way to evaluate a recurrence; all agree with "scan".
@@ -25,6 +26,7 @@ METHODS = {
   "associative": Associative(),
   "newton": Newton(),
   "cudnn": Cudnn(),
+  "pallas": Pallas(),
 }
 
 
@@ -65,7 +67,7 @@ def unroll(
       own length. Outputs stay aligned with the positions of the inputs.
     time_major: see `inputs`.
     method: how: "auto", "scan", "fused", "checkpointed", "associative",
-      "newton", "cudnn", or an object with options such as
+      "newton", "cudnn", "pallas", or an object with options such as
       `Checkpointed(segment=64)`; each module of this folder says what it is
       good for, `auto.py` what is chosen when. A `Stack` and the wrappers that
       leave the recurrence as it is run the cells inside of them by `method`.
