@@ -18,7 +18,7 @@ from ml_collections import config_flags
 from seqjax import command_line
 from seqjax.errors import InputError
 from seqjax.tasks import base
-from seqjax.train import loop, runtime, workdir
+from seqjax.train import folds, loop, runtime, workdir
 
 config_flags.DEFINE_config_file(
   "config",
@@ -27,7 +27,10 @@ config_flags.DEFINE_config_file(
 )
 flags.DEFINE_string("workdir", None, "Run directory; all a run leaves is here.")
 flags.DEFINE_string(
-  "mode", "train", "train (goes on if begun), evaluate, or a mode of the task."
+  "mode",
+  "train",
+  "train (goes on if begun), cross_validate (one run for each"
+  " of config.data.num_folds), evaluate, or a mode of the task.",
 )
 flags.DEFINE_integer(
   "num_cpu_devices",
@@ -45,6 +48,7 @@ flags.DEFINE_integer("top_k", 0, "generate: from the k likeliest; 0 is all.")
 flags.DEFINE_float("top_p", 1.0, "generate: from the likeliest that reach p.")
 flags.DEFINE_integer("seed", 0, "generate: same seed, same text.")
 flags.DEFINE_integer("num_samples", 1, "generate: how many texts.")
+flags.DEFINE_string("input", "-", "predict: a file; - is standard input.")
 
 FLAGS = flags.FLAGS
 _MODE_OPTIONS = [
@@ -55,6 +59,7 @@ _MODE_OPTIONS = [
   "top_p",
   "seed",
   "num_samples",
+  "input",
 ]
 
 
@@ -69,7 +74,7 @@ def main(argv: list[str]) -> int:
     if not FLAGS.workdir:
       raise InputError("--workdir is missing; name a run directory")
     directory = pathlib.Path(FLAGS.workdir)
-    if FLAGS.mode == "train":
+    if FLAGS.mode in ("train", "cross_validate"):
       if FLAGS.config is None:
         raise InputError(
           "--config is missing; name an experiment, e.g."
@@ -87,7 +92,8 @@ def main(argv: list[str]) -> int:
           workdir.save_config(directory, FLAGS.config)
           module.run(FLAGS.config, directory)
         return 0
-      ended_by = loop.train(FLAGS.config, directory)
+      run = loop.train if FLAGS.mode == "train" else folds.cross_validate
+      ended_by = run(FLAGS.config, directory)
       return 128 + ended_by if ended_by else 0
     jax.config.update("jax_num_cpu_devices", devices or 1)
     return _run_mode(directory)
@@ -111,7 +117,7 @@ def _run_mode(directory: pathlib.Path) -> int:
     )
   config = workdir.load_config(directory)
   task = base.create(config, directory)
-  modes = ("train", "evaluate", *task.modes)
+  modes = ("train", "cross_validate", "evaluate", *task.modes)
   if FLAGS.mode not in modes:
     raise InputError(
       f"--mode is {FLAGS.mode!r}, expected one of {', '.join(modes)}"

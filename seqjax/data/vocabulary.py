@@ -1,5 +1,6 @@
 """Symbols and their numbers."""
 
+import collections
 import json
 import pathlib
 from collections.abc import Iterable
@@ -10,6 +11,7 @@ from seqjax.errors import InputError
 
 UNKNOWN = 0  # the id of every symbol that is not in the vocabulary
 REPLACEMENT = "\ufffd"  # how it is written
+UNKNOWN_WORD = "<unk>"  # likewise, for words
 
 
 class CharVocabulary:
@@ -52,14 +54,79 @@ class CharVocabulary:
 
   @classmethod
   def load(cls, path: str | pathlib.Path) -> "CharVocabulary":
-    """Reads what `save` wrote.
+    """Reads what `save` wrote; InputError if it cannot be read."""
+    return cls(read_saved(path, "symbols"))
 
-    Raises:
-      InputError: the file is missing or damaged.
+
+class WordVocabulary:
+  """Words to ids 1..V-1, the commonest first; id 0 is "unknown".
+
+  Padding needs no id of its own: lengths tell what is padding.
+
+  Attributes:
+    words: the known words, in the order of their ids.
+  """
+
+  def __init__(self, words: Iterable[str]):
+    self.words = list(dict.fromkeys(words))
+    self._ids = {word: i for i, word in enumerate(self.words, 1)}
+
+  @classmethod
+  def count(
+    cls, words: Iterable[str], min_count: int = 1, max_size: int = 0
+  ) -> "WordVocabulary":
+    """The words of a text.
+
+    Args:
+      words: the text, word by word.
+      min_count: rarer words are unknown.
+      max_size: keep so many of the commonest; 0 is all.
     """
-    try:
-      return cls(json.loads(pathlib.Path(path).read_text("utf-8"))["symbols"])
-    except (OSError, ValueError, KeyError, TypeError) as error:
-      raise InputError(
-        f"{path}: no readable vocabulary ({error}); use a new --workdir"
-      ) from error
+    counts = collections.Counter(words)
+    # Of equally common words the first in the alphabet has the smaller id.
+    ranked = sorted(counts, key=lambda word: (-counts[word], word))
+    kept = [word for word in ranked if counts[word] >= min_count]
+    return cls(kept[:max_size] if max_size else kept)
+
+  def __len__(self) -> int:
+    return len(self.words) + 1
+
+  def __contains__(self, word: str) -> bool:
+    return word in self._ids
+
+  def encode(self, words: Iterable[str]) -> np.ndarray:
+    """int32 ids `[number of words]`."""
+    return np.array([self._ids.get(word, UNKNOWN) for word in words], np.int32)
+
+  def decode(self, ids: Iterable[int]) -> list[str]:
+    """The words of ids; unknown is written `<unk>`."""
+    return [self.words[i - 1] if i else UNKNOWN_WORD for i in map(int, ids)]
+
+  def save(self, path: str | pathlib.Path) -> None:
+    """Writes JSON `{"unknown": 0, "words": [...]}`."""
+    content = {"unknown": UNKNOWN, "words": self.words}
+    pathlib.Path(path).write_text(
+      json.dumps(content, ensure_ascii=False) + "\n", "utf-8"
+    )
+
+  @classmethod
+  def load(cls, path: str | pathlib.Path) -> "WordVocabulary":
+    """Reads what `save` wrote; InputError if it cannot be read."""
+    return cls(read_saved(path, "words"))
+
+
+def read_saved(path: str | pathlib.Path, field: str) -> list[str]:
+  """A list of texts in a JSON file of the run directory.
+
+  Raises:
+    InputError: the file is missing or damaged.
+  """
+  try:
+    found = json.loads(pathlib.Path(path).read_text("utf-8"))[field]
+    if not all(isinstance(entry, str) for entry in found):
+      raise TypeError(f"{field} holds more than texts")
+  except (OSError, ValueError, KeyError, TypeError) as error:
+    raise InputError(
+      f"{path}: no readable vocabulary ({error}); use a new --workdir"
+    ) from error
+  return found

@@ -95,6 +95,13 @@ class Task(Protocol):
     """From means to what is logged; "loss" stays the first entry."""
     ...
 
+  def scores(self, params: Any, split: str) -> dict[str, float]:
+    """What is no mean over examples, by well-kept libraries; `{}` if nothing.
+
+    Added to the metrics of "validation" or "test".
+    """
+    ...
+
   def showcase(self, params: Any, directory: pathlib.Path) -> str:
     """Writes what a person should see into `directory`; returns a text."""
     ...

@@ -195,6 +195,10 @@ class CharLM:
       **{name: mean for name, mean in means.items() if name != "loss"},
     }
 
+  def scores(self, params, split: str) -> dict[str, float]:
+    del params, split
+    return {}
+
   def showcase(self, params, directory: pathlib.Path) -> str:
     config = self._config.showcase
     sample = self.generate(

@@ -192,7 +192,7 @@ def evaluate(
     return {}
   mean = metrics.Mean()
   mean.add(total)
-  return task.summarize(mean.means())
+  return {**task.summarize(mean.means()), **task.scores(params, split)}
 
 
 def load_params(

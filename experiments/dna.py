@@ -1,0 +1,85 @@
+"""DNA by its letters: experiments/dna.py:VARIANT.
+
+  motif (default)  generated sequences, half of them with a planted motif.
+  promoters        E. coli promoter or not (UCI), 106 sequences, 10-fold.
+  splice           splice junction EI, IE or neither (UCI), 10-fold.
+  binding          transcription factor binds or not, two aligned files.
+
+  python -m seqjax.launch --config=experiments/dna.py --workdir=runs/dna
+  python -m seqjax.launch --config=experiments/dna.py:promoters \
+      --config.data.path=promoters.data --mode=cross_validate \
+      --workdir=runs/promoters
+
+Formats: see seqjax/data/dna.py. One-hot A C G T; ambiguity codes are shares.
+"""
+
+from ml_collections import config_dict
+
+
+def get_config(variant="motif"):
+  config = config_dict.ConfigDict()
+  config.task = "classification"
+  config.seed = 0
+  config.steps = 600
+  config.batch_size = 64
+  config.num_buckets = 1  # padded lengths of batches
+
+  config.data = config_dict.ConfigDict()
+  config.data.format = "dna"
+  config.data.path = config_dict.placeholder(str)  # FILE or FOLDER
+  config.data.examples = 2_000  # generated, without a path
+  config.data.validation = 0.1  # share of all, by class
+  config.data.test = 0.1
+  config.data.num_folds = 0  # > 0: fold `fold` is the test, no validation
+  config.data.fold = 0
+
+  config.model = config_dict.ConfigDict()
+  config.model.cell = "gru"
+  config.model.hidden_size = 64
+  config.model.num_layers = 1
+  config.model.embed_size = 0
+  config.model.bidirectional = True
+  config.model.pool = "attention"  # last, mean, attention
+  config.model.recurrent_init = "orthogonal"
+  config.model.activation = "tanh"
+  config.model.forget_bias = 1.0
+  config.model.reset_after = True
+  config.model.compute_dtype = "float32"
+  config.model.method = "auto"
+  config.model.dropout = 0.2
+  config.model.label_smoothing = 0.0
+
+  config.optimizer = config_dict.ConfigDict()
+  config.optimizer.name = "adamw"
+  config.optimizer.learning_rate = 3e-3
+  config.optimizer.warmup_steps = 50
+  config.optimizer.decay = "cosine"
+  config.optimizer.decay_steps = config.get_oneway_ref("steps")
+  config.optimizer.final_fraction = 0.01
+  config.optimizer.b1 = 0.9
+  config.optimizer.b2 = 0.99
+  config.optimizer.weight_decay = 0.01
+  config.optimizer.momentum = 0.9
+  config.optimizer.clip_norm = 1.0
+
+  config.log_every = 20
+  config.eval_every = 200
+  config.eval_batch_size = 128
+  config.checkpoint_every = 200
+  config.keep_checkpoints = 2
+
+  config.probes = config_dict.ConfigDict()
+  config.probes.gradients_every = 0  # steps; 0 is off; see docs/gradients.md
+
+  if variant == "promoters":
+    config.data.num_folds = 10
+    config.batch_size = 32
+    config.steps = 300
+    config.eval_every = config.checkpoint_every = 300
+  elif variant == "splice":
+    config.data.num_folds = 10
+    config.steps = 900
+    config.eval_every = config.checkpoint_every = 900
+  elif variant == "binding":
+    config.data.test = 0.25
+  return config

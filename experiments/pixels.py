@@ -1,0 +1,86 @@
+"""An image read as a sequence: experiments/pixels.py:VARIANT.
+
+  glyphs (default)  drawn digits of 12 x 12, row by row.
+  rows              settings for MNIST, 28 steps of 28.
+  pixels            784 steps of 1.
+  permuted          784 steps of 1 in a fixed random order.
+
+  python -m seqjax.launch --config=experiments/pixels.py --workdir=runs/pixels
+  python -m seqjax.launch --config=experiments/pixels.py:rows \
+      --config.data.path=FOLDER --workdir=runs/mnist
+
+FOLDER holds MNIST's four IDX files, gzipped or not.
+"""
+
+from ml_collections import config_dict
+
+
+def get_config(variant="glyphs"):
+  config = config_dict.ConfigDict()
+  config.task = "classification"
+  config.seed = 0
+  config.steps = 400
+  config.batch_size = 64
+  config.num_buckets = 1  # padded lengths of batches
+
+  config.data = config_dict.ConfigDict()
+  config.data.format = "idx"
+  config.data.path = config_dict.placeholder(str)  # FOLDER
+  config.data.examples = 4_000  # generated, without a path
+  config.data.validation = 0.1  # share of all, by class
+  config.data.test = 0.1
+  config.data.num_folds = 0  # > 0: fold `fold` is the test, no validation
+  config.data.fold = 0
+  config.data.order = "rows"  # pixels, permuted
+
+  config.model = config_dict.ConfigDict()
+  config.model.cell = "lstm"
+  config.model.hidden_size = 64
+  config.model.num_layers = 1
+  config.model.embed_size = 0
+  config.model.bidirectional = False
+  config.model.pool = "last"  # last, mean, attention
+  config.model.recurrent_init = "orthogonal"
+  config.model.activation = "tanh"
+  config.model.forget_bias = 1.0
+  config.model.reset_after = True
+  config.model.compute_dtype = "float32"
+  config.model.method = "auto"
+  config.model.dropout = 0.1
+  config.model.label_smoothing = 0.0
+
+  config.optimizer = config_dict.ConfigDict()
+  config.optimizer.name = "adamw"
+  config.optimizer.learning_rate = 3e-3
+  config.optimizer.warmup_steps = 50
+  config.optimizer.decay = "cosine"
+  config.optimizer.decay_steps = config.get_oneway_ref("steps")
+  config.optimizer.final_fraction = 0.01
+  config.optimizer.b1 = 0.9
+  config.optimizer.b2 = 0.99
+  config.optimizer.weight_decay = 0.01
+  config.optimizer.momentum = 0.9
+  config.optimizer.clip_norm = 1.0
+
+  config.log_every = 20
+  config.eval_every = 200
+  config.eval_batch_size = 128
+  config.checkpoint_every = 200
+  config.keep_checkpoints = 2
+
+  config.probes = config_dict.ConfigDict()
+  config.probes.gradients_every = 0  # steps; 0 is off; see docs/gradients.md
+
+  if variant in ("rows", "pixels", "permuted"):
+    config.data.order = variant
+    config.data.validation = 0.05  # of the training images
+    config.steps = 8_000
+    config.batch_size = 128
+    config.model.hidden_size = 128
+    config.log_every = 100
+    config.eval_every = config.checkpoint_every = 1_000
+  if variant == "rows":
+    config.model.bidirectional = True
+    config.model.num_layers = 2
+    config.model.dropout = 0.25
+  return config

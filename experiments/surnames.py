@@ -1,0 +1,80 @@
+"""Which language is a surname from? experiments/surnames.py:VARIANT.
+
+  generated (default)  four languages made of syllables.
+  names                settings for the 18 languages of the PyTorch tutorial's
+                       `data/names`, a folder of CLASS.txt files.
+
+  python -m seqjax.launch --config=experiments/surnames.py --workdir=runs/names
+  echo "Kowalczyk" | \
+      python -m seqjax.launch --mode=predict --workdir=runs/names
+
+Your own names: --config.data.path=FOLDER with a CLASS.txt for each class, a
+name a line.
+"""
+
+from ml_collections import config_dict
+
+
+def get_config(variant="generated"):
+  config = config_dict.ConfigDict()
+  config.task = "classification"
+  config.seed = 0
+  config.steps = 400
+  config.batch_size = 64
+  config.num_buckets = 4  # padded lengths of batches
+
+  config.data = config_dict.ConfigDict()
+  config.data.format = "names"
+  config.data.path = config_dict.placeholder(str)  # FOLDER of CLASS.txt
+  config.data.examples = 4_000  # generated, without a path
+  config.data.validation = 0.1  # share of all, by class
+  config.data.test = 0.1
+  config.data.num_folds = 0  # > 0: fold `fold` is the test, no validation
+  config.data.fold = 0
+
+  config.model = config_dict.ConfigDict()
+  config.model.cell = "gru"
+  config.model.hidden_size = 64
+  config.model.num_layers = 1
+  config.model.embed_size = 32  # 0 is one-hot
+  config.model.bidirectional = True
+  config.model.pool = "last"  # last, mean, attention
+  config.model.recurrent_init = "orthogonal"
+  config.model.activation = "tanh"
+  config.model.forget_bias = 1.0
+  config.model.reset_after = True
+  config.model.compute_dtype = "float32"
+  config.model.method = "auto"
+  config.model.dropout = 0.2
+  config.model.word_dropout = 0.0  # share of symbols read as unknown
+  config.model.label_smoothing = 0.0
+
+  config.optimizer = config_dict.ConfigDict()
+  config.optimizer.name = "adamw"
+  config.optimizer.learning_rate = 3e-3
+  config.optimizer.warmup_steps = 50
+  config.optimizer.decay = "cosine"
+  config.optimizer.decay_steps = config.get_oneway_ref("steps")
+  config.optimizer.final_fraction = 0.01
+  config.optimizer.b1 = 0.9
+  config.optimizer.b2 = 0.99
+  config.optimizer.weight_decay = 0.01
+  config.optimizer.momentum = 0.9
+  config.optimizer.clip_norm = 1.0
+
+  config.log_every = 20
+  config.eval_every = 200
+  config.eval_batch_size = 128
+  config.checkpoint_every = 200
+  config.keep_checkpoints = 2
+
+  config.probes = config_dict.ConfigDict()
+  config.probes.gradients_every = 0  # steps; 0 is off; see docs/gradients.md
+
+  if variant == "names":
+    config.steps = 3_000
+    config.model.hidden_size = 128
+    config.model.embed_size = 64
+    config.model.dropout = 0.5
+    config.eval_every = config.checkpoint_every = 500
+  return config

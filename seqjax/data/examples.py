@@ -1,0 +1,125 @@
+"""Labelled examples: what a format file returns, and how it is split."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from sklearn import model_selection
+
+from seqjax.errors import InputError
+
+
+class Example(NamedTuple):
+  """One labelled input."""
+
+  inputs: Any  # a text, a list of words, or an array
+  label: str
+  # Examples of one group stay on one side of a split: copies of a sequence.
+  group: str = ""
+
+
+class Splits(NamedTuple):
+  """The three parts of a data set."""
+
+  train: list
+  validation: list
+  test: list
+
+
+def split(
+  examples: Sequence[Example], validation: float, test: float, seed: int
+) -> Splits:
+  """Stratified by label, groups kept together.
+
+  Args:
+    examples: all of them.
+    validation: share of the whole, in [0, 1).
+    test: share of the whole, in [0, 1).
+    seed: the same seed gives the same split.
+
+  Raises:
+    InputError: the shares are out of range, or a class has too few examples.
+  """
+  if not (validation >= 0 and test >= 0 and validation + test < 1):
+    raise InputError(
+      f"config.data.validation is {validation} and config.data.test is {test},"
+      " expected shares >= 0 that leave some examples for training"
+    )
+  units = _units(examples)
+  parts = []
+  for share in (test, validation / (1 - test)):
+    taken = []
+    if share:
+      _check_classes(units, 2)
+      labels = [unit[0].label for unit in units]
+      try:
+        units, taken = model_selection.train_test_split(
+          units, test_size=share, stratify=labels, random_state=seed
+        )
+      except ValueError as error:
+        raise InputError(
+          f"config.data: {len(units)} examples cannot be split with a share of"
+          f" {share:g} ({error}); give more data or a larger share"
+        ) from error
+    parts.append(_flat(taken))
+  return Splits(_flat(units), parts[1], parts[0])
+
+
+def fold(
+  examples: Sequence[Example], index: int, count: int, seed: int
+) -> Splits:
+  """Part `index` of `count` is the test, the others train; no validation.
+
+  Stratified by label, groups kept together.
+
+  Raises:
+    InputError: no such part, or a class has fewer examples than `count`.
+  """
+  if not 0 <= index < count:
+    raise InputError(
+      f"config.data.fold is {index}, expected 0 to {count - 1}, one of"
+      f" config.data.num_folds = {count}"
+    )
+  units = _units(examples)
+  _check_classes(units, count)
+  splitter = model_selection.StratifiedKFold(
+    count, shuffle=True, random_state=seed
+  )
+  labels = [unit[0].label for unit in units]
+  train, test = list(splitter.split(labels, labels))[index]
+  return Splits(
+    _flat([units[i] for i in train]), [], _flat([units[i] for i in test])
+  )
+
+
+def _units(examples: Sequence[Example]) -> list[list[Example]]:
+  """Groups, and examples that are in none, in the order of the data."""
+  units: dict[Any, list[Example]] = {}
+  for index, example in enumerate(examples):
+    units.setdefault(example.group or index, []).append(example)
+  return list(units.values())
+
+
+def _flat(units) -> list[Example]:
+  return [example for unit in units for example in unit]
+
+
+def _check_classes(units: list[list[Example]], fewest: int) -> None:
+  counts = Counter(unit[0].label for unit in units)
+  if len(counts) < 2:
+    raise InputError(
+      f"the data holds {len(units)} example(s) of {len(counts)} class(es),"
+      " expected two classes or more"
+    )
+  for label, count in sorted(counts.items()):
+    if count < fewest:
+      raise InputError(
+        f"class {label!r} has {count} example(s), expected at least {fewest}"
+        " for a split by class; add some, or leave the class out"
+      )
+
+
+def check_not_empty(path: Any, examples: Sequence, what: str) -> None:
+  """Raises InputError if the file held nothing but blanks or a header."""
+  if not examples:
+    raise InputError(f"{path}: the file holds no examples, expected {what}")

@@ -1,0 +1,60 @@
+"""Cross-validation: one run a fold, and what all of them say together."""
+
+import json
+import pathlib
+
+import jax
+
+from seqjax.config import Config
+from seqjax.errors import InputError
+from seqjax.tasks import base
+from seqjax.train import loop, workdir
+
+RESULT_FILE = "cross_validation.json"
+
+
+def cross_validate(config: Config, directory: pathlib.Path) -> int:
+  """Trains on all folds but one, tests on that one, for each in turn.
+
+  Args:
+    config: what an experiment file returns; `data.num_folds` and `data.fold`
+      are its fields.
+    directory: holds `fold_0` and so on, a run directory each, and the result,
+      `cross_validation.json`. A command given again goes on.
+
+  Returns:
+    0, or the number of the signal that ended the run early.
+
+  Raises:
+    InputError: the task has no folds, or config asks for less than two.
+  """
+  count = config.data.get("num_folds", 0)
+  if count < 2:
+    raise InputError(
+      f"config.data.num_folds is {count}, expected at least 2 for"
+      " --mode=cross_validate (and a task that has folds)"
+    )
+  results = []
+  for index in range(count):
+    with config.unlocked():
+      config.data.fold = index
+    fold = directory / f"fold_{index}"
+    print(f"fold {index + 1} of {count}", flush=True)
+    if ended_by := loop.train(config, fold):
+      return ended_by
+    task = base.create(config, fold)
+    params, _ = loop.load_params(config, fold, task)
+    size = sum(1 for _ in task.evaluation_batches("test"))
+    if not size:
+      raise InputError(f"fold {index} holds no test examples")
+    values = loop.evaluate(task, params, "test", jax.jit(task.evaluate))
+    results.append(values)
+  means = {
+    name: sum(result[name] for result in results) / count for name in results[0]
+  }
+  record = json.dumps({"mean": means, "folds": results}, indent=2) + "\n"
+  workdir.write_atomically(directory / RESULT_FILE, record)
+  for name, value in means.items():
+    each = " ".join(f"{result[name]:.3f}" for result in results)
+    print(f"{name}: {value:.4f}, the mean of {each}")
+  return 0
