@@ -48,7 +48,10 @@ flags.DEFINE_integer("top_k", 0, "generate: from the k likeliest; 0 is all.")
 flags.DEFINE_float("top_p", 1.0, "generate: from the likeliest that reach p.")
 flags.DEFINE_integer("seed", 0, "generate: same seed, same text.")
 flags.DEFINE_integer("num_samples", 1, "generate: how many texts.")
-flags.DEFINE_string("input", "-", "predict: a file; - is standard input.")
+flags.DEFINE_string(
+  "input", "-", "predict, tag, forecast: a file; - is standard input."
+)
+flags.DEFINE_string("output", "", "forecast: a folder; default the workdir.")
 
 FLAGS = flags.FLAGS
 _MODE_OPTIONS = [
@@ -60,6 +63,7 @@ _MODE_OPTIONS = [
   "seed",
   "num_samples",
   "input",
+  "output",
 ]
 
 
@@ -139,7 +143,10 @@ def _run_mode(directory: pathlib.Path) -> int:
   for name in _MODE_OPTIONS:
     if FLAGS[name].present and name not in takes:
       raise InputError(f"--{name} is no option of --mode={FLAGS.mode}")
-  options = {name: FLAGS[name].value for name in _MODE_OPTIONS if name in takes}
+  # What is not on the command line keeps the mode's own default.
+  options = {
+    name: FLAGS[name].value for name in _MODE_OPTIONS if FLAGS[name].present
+  }
   params, _ = loop.load_params(config, directory, task)
   print(mode(params, **options))
   return 0

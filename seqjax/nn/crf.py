@@ -7,8 +7,8 @@ of a row of length L is
   s(y) = start[y_1] + sum over t of emissions[t, y_t]
          + sum over t > 1 of transitions[y_(t-1), y_t] + end[y_L]
 
-and p(y) = exp(s(y)) / sum over all y' of exp(s(y')). What is past a row's length
-plays no part; a row of length 0 has score 0 and probability 1.
+and p(y) = exp(s(y)) / sum over all y' of exp(s(y')). What is past a row's
+length plays no part; a row of length 0 has score 0 and probability 1.
 
 Shapes: B batch, T time, K tags.
 """
@@ -69,11 +69,11 @@ def score(
 def log_partition(
   crf: CRF, emissions: jax.Array, lengths: jax.Array
 ) -> jax.Array:
-  """log of the sum of exp(s(y)) over all y, `[B]`: the forward algorithm.
+  """Log of the sum of exp(s(y)) over all y, `[B]`: the forward algorithm.
 
-    a_1[k] = start[k] + emissions[1, k]
-    a_t[k] = emissions[t, k] + log sum over j of exp(a_(t-1)[j] + transitions)
-    log Z  = log sum over k of exp(a_L[k] + end[k])
+  a_1[k] = start[k] + emissions[1, k]
+  a_t[k] = emissions[t, k] + log sum over j of exp(a_(t-1)[j] + transitions)
+  log Z  = log sum over k of exp(a_L[k] + end[k])
   """
   first = crf.start[None] + emissions[:, 0]
 
@@ -92,7 +92,7 @@ def log_partition(
 def log_likelihood(
   crf: CRF, emissions: jax.Array, tags: jax.Array, lengths: jax.Array
 ) -> jax.Array:
-  """log p(y) `[B]`; arguments as for `score`."""
+  """Log p(y) `[B]`; arguments as for `score`."""
   return score(crf, emissions, tags, lengths) - log_partition(
     crf, emissions, lengths
   )

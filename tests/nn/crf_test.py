@@ -26,9 +26,7 @@ def plain_score(crf, emissions, tags):
     return 0.0
   total = crf.start[tags[0]] + crf.end[tags[-1]]
   total += sum(emissions[t, tag] for t, tag in enumerate(tags))
-  return total + sum(
-    crf.transitions[a, b] for a, b in itertools.pairwise(tags)
-  )
+  return total + sum(crf.transitions[a, b] for a, b in itertools.pairwise(tags))
 
 
 def every(crf, emissions, length):

@@ -1,0 +1,157 @@
+"""Time series: any CSV with a date column, and a series that is made up."""
+
+import csv
+import datetime
+import io
+import math
+import pathlib
+import sys
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from seqjax.data import text
+from seqjax.data.examples import check_not_empty
+from seqjax.errors import InputError
+
+DATE_NAMES = "date", "month", "day", "time", "timestamp", "datetime"
+
+
+class Series(NamedTuple):
+  """Values over time, oldest first."""
+
+  dates: list[datetime.datetime]
+  names: list[str]
+  values: np.ndarray  # float64 [time, columns]
+
+
+def read(path: str | pathlib.Path, columns: Sequence[str] = ()) -> Series:
+  """A CSV with a header; the date column is named date, month, day or time.
+
+  Dates are ISO 8601, or a year and a month. Rows that are not in order are
+  sorted, with a notice on standard error.
+
+  Args:
+    path: the file.
+    columns: which to take; default all but the date.
+
+  Raises:
+    InputError: the file cannot be read or is empty, there is no date column, a
+      column is missing, a row is malformed, a value is no finite number, or a
+      date occurs twice.
+  """
+  rows = list(csv.reader(io.StringIO(text.read_utf8(path))))
+  header = [name.strip() for name in rows[0]]
+  at = [i for i, name in enumerate(header) if name.lower() in DATE_NAMES]
+  if not at:
+    raise InputError(
+      f"{path}:1: the columns are {', '.join(header)}, expected one named"
+      f" {', '.join(DATE_NAMES)}"
+    )
+  names = list(columns) or [n for i, n in enumerate(header) if i != at[0]]
+  for name in names:
+    if name not in header:
+      raise InputError(
+        f"config.data.columns holds {name!r}, expected some of"
+        f" {', '.join(header)}, the columns of {path}"
+      )
+  places = [header.index(name) for name in names]
+  dates, values = [], []
+  for number, row in enumerate(rows[1:], 2):
+    if not row or not any(cell.strip() for cell in row):
+      continue
+    if len(row) != len(header):
+      raise InputError(
+        f"{path}:{number}: {len(row)} fields, expected {len(header)} as in the"
+        " header"
+      )
+    dates.append(_date(path, number, row[at[0]]))
+    values.append(
+      [
+        _number(path, number, name, row[place])
+        for name, place in zip(names, places, strict=True)
+      ]
+    )
+  check_not_empty(path, dates, "a header, and a date and its values a line")
+  order = sorted(range(len(dates)), key=lambda index: dates[index])
+  if order != list(range(len(dates))):
+    print(f"{path}: dates are not in order; sorted", file=sys.stderr)
+  dates = [dates[index] for index in order]
+  for before, after in zip(dates, dates[1:], strict=False):
+    if before == after:
+      raise InputError(f"{path}: {after} occurs twice, expected once")
+  return Series(dates, names, np.array(values, np.float64)[order])
+
+
+def _date(path, number: int, cell: str) -> datetime.datetime:
+  cell = cell.strip()
+  try:
+    if len(cell) == len("2026-11"):
+      return datetime.datetime.strptime(cell, "%Y-%m")
+    return datetime.datetime.fromisoformat(cell)
+  except ValueError as error:
+    raise InputError(
+      f"{path}:{number}: {cell!r} is no date, expected 2026-11-21, 2026-11 or"
+      " 2026-11-21 12:00:00"
+    ) from error
+
+
+def _number(path, number: int, name: str, cell: str) -> float:
+  try:
+    value = float(cell)
+  except ValueError:
+    value = math.nan
+  if not math.isfinite(value):
+    raise InputError(
+      f"{path}:{number}: {name} is {cell!r}, expected a finite number; fill in"
+      " or leave out the row"
+    )
+  return value
+
+
+def following(
+  dates: Sequence[datetime.datetime], count: int
+) -> list[datetime.datetime]:
+  """The `count` dates after the last: months, weekdays or equal steps."""
+  steps = [b - a for a, b in zip(dates, dates[1:], strict=False)]
+  step = sorted(steps)[len(steps) // 2]
+  day = datetime.timedelta(days=1)
+  monthly = 28 * day <= step <= 31 * day and len({d.day for d in dates}) == 1
+  weekdays = step == day and all(d.weekday() < 5 for d in dates)
+  found, date = [], dates[-1]
+  while len(found) < count:
+    if monthly:
+      months = date.year * 12 + date.month
+      date = date.replace(year=months // 12, month=months % 12 + 1)
+    else:
+      date = date + step
+      while weekdays and date.weekday() >= 5:
+        date = date + day
+    found.append(date)
+  return found
+
+
+NOISE = 0.3  # standard deviation of what cannot be foreseen in `generate`
+
+
+def generate(count: int, seed: int) -> Series:
+  """Hourly values with a day, a week, a slow wave and noise on top.
+
+    y_t = 2 sin(2 pi t / 24) + sin(4 pi t / 24) [weekday] + t-th slow wave
+          + NOISE e_t, e_t standard normal
+
+  No forecast can have a mean squared error below NOISE^2.
+  """
+  rng = np.random.default_rng(seed)
+  hours = np.arange(count)
+  weekday = (hours // 24) % 7 < 5
+  values = (
+    2 * np.sin(2 * np.pi * hours / 24)
+    + np.where(weekday, np.sin(4 * np.pi * hours / 24), 0)
+    + np.sin(2 * np.pi * hours / 1_000)
+    + NOISE * rng.normal(size=count)
+  )
+  begin = datetime.datetime(2024, 1, 1)
+  dates = [begin + datetime.timedelta(hours=int(hour)) for hour in hours]
+  return Series(dates, ["value"], values[:, None])

@@ -1,0 +1,110 @@
+"""A tag for every token: words and their letters, both ways, and a CRF."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from seqjax.cells import base
+from seqjax.models.many_to_one import ManyToOne
+from seqjax.nn import crf as crf_lib
+from seqjax.nn.read_out import affine
+from seqjax.nn.recurrent import StackedRNN, dropout
+
+
+class Tagger(nnx.Module):
+  """BiLSTM-CRF with character LSTM (Lample et al. 2016, sections 2 and 4).
+
+    x_t = [embed(word_t), chars(letters of word_t)]
+    y_1 .. y_T = rnn(x_1 .. x_T), both directions
+    emissions_t = y_t W + b
+    p(tags) = CRF(emissions), see `nn.crf`
+
+  Lample et al., "Neural architectures for named entity recognition". `chars`
+  is a `ManyToOne` over the letters: what a word that was never seen looks like.
+
+  Attributes:
+    dropout: rate on x and y, used only where a key is given.
+    method: how the recurrences are run, see `unroll`.
+  """
+
+  def __init__(
+    self,
+    cells: Sequence[base.Cell],
+    char_cell: base.Cell,
+    num_tags: int,
+    *,
+    num_words: int,
+    num_chars: int,
+    embed_size: int,
+    char_embed_size: int,
+    dropout: float,
+    compute_dtype: str,
+    method="auto",
+    key: jax.Array,
+  ):
+    embed_key, char_key, rnn_key, head_key = jax.random.split(key, 4)
+    self.dropout, self.method = dropout, method
+    self.compute_dtype = compute_dtype
+    self.embed = nnx.Embed(num_words, embed_size, rngs=nnx.Rngs(embed_key))
+    char_size = 2 * char_cell.output_size
+    self.chars = ManyToOne(
+      [char_cell],
+      char_size,
+      vocab_size=num_chars,
+      embed_size=char_embed_size,
+      bidirectional=True,
+      compute_dtype=compute_dtype,
+      method=method,
+      key=char_key,
+    )
+    self.rnn = StackedRNN(
+      cells,
+      embed_size + char_size,
+      dropout=dropout,
+      bidirectional=True,
+      key=rnn_key,
+    )
+    self.head = nnx.Linear(
+      self.rnn.output_size, num_tags, rngs=nnx.Rngs(head_key)
+    )
+    self.crf = nnx.Param(crf_lib.init(num_tags))
+
+  def __call__(
+    self,
+    words: jax.Array,
+    letters: jax.Array,
+    letter_counts: jax.Array,
+    *,
+    lengths: jax.Array,
+    key: jax.Array | None = None,
+  ) -> tuple[crf_lib.CRF, jax.Array]:
+    """Scores every tag of every token.
+
+    Args:
+      words: int `[batch, time]`.
+      letters: int `[batch, time, letters]`.
+      letter_counts: int `[batch, time]`.
+      lengths: int `[batch]`.
+      key: randomness of dropout; None turns it off.
+
+    Returns:
+      `(crf, emissions)`, emissions `[batch, time, num_tags]`.
+    """
+    keys = (None,) * 3 if key is None else jax.random.split(key, 3)
+    batch, time, width = letters.shape
+    spelled = self.chars(
+      letters.reshape(-1, width), lengths=letter_counts.reshape(-1)
+    )
+    vectors = jnp.concatenate(
+      [self.embed(words), spelled.reshape(batch, time, -1)], axis=-1
+    )
+    _, outputs = self.rnn(
+      dropout(vectors, self.dropout, keys[0]),
+      key=keys[1],
+      lengths=lengths,
+      method=self.method,
+    )
+    outputs = dropout(outputs, self.dropout, keys[2])
+    return self.crf.get_value(), affine(self.head, outputs, self.compute_dtype)
