@@ -32,6 +32,7 @@ def get_config(variant="motif"):
   config.data.test = 0.1
   config.data.num_folds = 0  # > 0: fold `fold` is the test, no validation
   config.data.fold = 0
+  config.data.aligned = False  # whether a letter's place in the sequence tells
 
   config.model = config_dict.ConfigDict()
   config.model.cell = "gru"
@@ -73,11 +74,13 @@ def get_config(variant="motif"):
 
   if variant == "promoters":
     config.data.num_folds = 10
+    config.data.aligned = True
     config.batch_size = 32
     config.steps = 300
     config.eval_every = config.checkpoint_every = 300
   elif variant == "splice":
     config.data.num_folds = 10
+    config.data.aligned = True
     config.steps = 900
     config.eval_every = config.checkpoint_every = 900
   elif variant == "binding":

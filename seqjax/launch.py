@@ -41,30 +41,24 @@ flags.DEFINE_integer(
 )
 
 # Options of the tasks' modes. A mode takes those that its function names.
-flags.DEFINE_string("prompt", "", "generate: text to continue.")
-flags.DEFINE_integer("num_chars", 500, "generate: characters to add.")
-flags.DEFINE_float("temperature", 1.0, "generate: 0 is the likeliest only.")
-flags.DEFINE_integer("top_k", 0, "generate: from the k likeliest; 0 is all.")
-flags.DEFINE_float("top_p", 1.0, "generate: from the likeliest that reach p.")
-flags.DEFINE_integer("seed", 0, "generate: same seed, same text.")
-flags.DEFINE_integer("num_samples", 1, "generate: how many texts.")
-flags.DEFINE_string(
-  "input", "-", "predict, tag, forecast: a file; - is standard input."
-)
-flags.DEFINE_string("output", "", "forecast: a folder; default the workdir.")
-
-FLAGS = flags.FLAGS
 _MODE_OPTIONS = [
-  "prompt",
-  "num_chars",
-  "temperature",
-  "top_k",
-  "top_p",
-  "seed",
-  "num_samples",
-  "input",
-  "output",
+  holder.name
+  for holder in (
+    flags.DEFINE_string("prompt", "", "generate, complete: what to continue."),
+    flags.DEFINE_integer("num_chars", 500, "generate: characters to add."),
+    flags.DEFINE_integer("num_words", 1, "complete: words to add."),
+    flags.DEFINE_float("temperature", 1.0, "generate: 0 is the likeliest."),
+    flags.DEFINE_integer("top_k", 0, "generate, complete: the k likeliest."),
+    flags.DEFINE_float("top_p", 1.0, "generate: likeliest that reach p."),
+    flags.DEFINE_integer("seed", 0, "generate: same seed, same text."),
+    flags.DEFINE_integer("num_samples", 1, "generate: how many texts."),
+    flags.DEFINE_string(
+      "input", "-", "predict, tag, forecast, roll_out: a file; - is stdin."
+    ),
+    flags.DEFINE_string("output", "", "forecast: a folder; roll_out: a file."),
+  )
 ]
+FLAGS = flags.FLAGS
 
 
 def main(argv: list[str]) -> int:

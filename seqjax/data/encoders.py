@@ -87,20 +87,30 @@ class Chars:
 
 
 class DNA:
-  """Sequences as `[time, 4]`, see `dna.one_hot`."""
+  """Sequences as `[time, 4]`, see `dna.one_hot`.
 
-  vocab_size, input_size = 0, len(dna.NUCLEOTIDES)
+  With `positions` P > 0, for sequences that are aligned at some place, `[time,
+  4 + 4 P]`: each letter once more, as that letter at that of P positions.
+  """
 
-  def __init__(self):
-    self.state = {}
+  vocab_size = 0
+
+  def __init__(self, positions: int):
+    self.state = {"positions": positions}
+    self._positions = positions
+    self.input_size = len(dna.NUCLEOTIDES) * (1 + positions)
 
   @classmethod
-  def fit(cls, examples: Sequence[Example]) -> "DNA":
-    del examples
-    return cls()
+  def fit(cls, examples: Sequence[Example], aligned: bool) -> "DNA":
+    return cls(max(len(e.inputs) for e in examples) if aligned else 0)
 
   def encode(self, inputs: str) -> np.ndarray:
-    return dna.one_hot(inputs)
+    letters = dna.one_hot(inputs)
+    time, kinds = letters.shape
+    at = np.zeros((time, self._positions, kinds), np.float32)
+    known = np.arange(min(time, self._positions))
+    at[known, known] = letters[known]
+    return np.concatenate([letters, at.reshape(time, -1)], axis=1)
 
   def read(self, path: str) -> list[str]:
     """A sequence a line."""

@@ -45,13 +45,13 @@ def split(
       f"config.data.validation is {validation} and config.data.test is {test},"
       " expected shares >= 0 that leave some examples for training"
     )
-  units = _units(examples)
+  units: Any = _units(examples)
   parts = []
   for share in (test, validation / (1 - test)):
     taken = []
     if share:
       _check_classes(units, 2)
-      labels = [unit[0].label for unit in units]
+      labels = [_stratum(unit) for unit in units]
       try:
         units, taken = model_selection.train_test_split(
           units, test_size=share, stratify=labels, random_state=seed
@@ -85,7 +85,7 @@ def fold(
   splitter = model_selection.StratifiedKFold(
     count, shuffle=True, random_state=seed
   )
-  labels = [unit[0].label for unit in units]
+  labels = [_stratum(unit) for unit in units]
   train, test = list(splitter.split(labels, labels))[index]
   return Splits(
     _flat([units[i] for i in train]), [], _flat([units[i] for i in test])
@@ -104,13 +104,19 @@ def _flat(units) -> list[Example]:
   return [example for unit in units for example in unit]
 
 
+def _stratum(unit: list[Example]) -> str:
+  """What a split keeps the share of: the label, or all labels of a group."""
+  return " and ".join(sorted({example.label for example in unit}))
+
+
 def _check_classes(units: list[list[Example]], fewest: int) -> None:
-  counts = Counter(unit[0].label for unit in units)
-  if len(counts) < 2:
+  labels = {example.label for unit in units for example in unit}
+  if len(labels) < 2:
     raise InputError(
-      f"the data holds {len(units)} example(s) of {len(counts)} class(es),"
+      f"the data holds {len(units)} example(s) of {len(labels)} class(es),"
       " expected two classes or more"
     )
+  counts = Counter(_stratum(unit) for unit in units)
   for label, count in sorted(counts.items()):
     if count < fewest:
       raise InputError(

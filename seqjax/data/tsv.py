@@ -64,28 +64,33 @@ PAIRS = (
 )
 
 
-def generate(count: int, seed: int) -> list[Example]:
-  """`count` distinct made-up reviews, "positive" or "negative" in turn.
+_FORMS = (
+  "{subject} was {adverb} {says} , not {denies} {extent}",
+  "{subject} was not {denies} {extent} , it was {adverb} {says}",
+  "not {denies} but {adverb} {says}",
+  "{subject} was {adverb} {says} and never {denies}",
+  "i expected it to be {denies} , but {subject} was {adverb} {says}",
+)
 
-  The words of a review do not tell its label, their order does: "good , not bad
-  at all" and "bad , not good at all".
+
+def generate(count: int, seed: int) -> list[Example]:
+  """`count` made-up reviews, "positive" and "negative" in turn.
+
+  The words of a review do not tell its label, their order does: for each there
+  is another of the same words and the other label. Both are in one group.
   """
   rng = np.random.default_rng(seed)
   found: dict[str, Example] = {}
   while len(found) < count:
-    positive = len(found) % 2 == 0
-    good, bad = rng.choice(_GOOD), rng.choice(_BAD)
-    says, denies = (good, bad) if positive else (bad, good)
-    subject, extent = rng.choice(_SUBJECTS), rng.choice(_EXTENTS)
-    adverb = rng.choice(_ADVERBS)
-    forms = (
-      f"{subject} was {adverb} {says} , not {denies} {extent}",
-      f"{subject} was not {denies} {extent} , it was {adverb} {says}",
-      f"not {denies} but {adverb} {says}",
-      f"{subject} was {adverb} {says} and never {denies}",
-      f"i expected it to be {denies} , but {subject} was {adverb} {says}",
-    )
-    words = str(rng.choice(forms)).split()
-    label = "positive" if positive else "negative"
-    found.setdefault(" ".join(words), Example(words, label))
-  return list(found.values())
+    good, bad = str(rng.choice(_GOOD)), str(rng.choice(_BAD))
+    form = str(rng.choice(_FORMS))
+    filled = {
+      "subject": str(rng.choice(_SUBJECTS)),
+      "extent": str(rng.choice(_EXTENTS)),
+      "adverb": str(rng.choice(_ADVERBS)),
+    }
+    group = " ".join([form, *filled.values(), good, bad])
+    for label, says, denies in ("positive", good, bad), ("negative", bad, good):
+      review = form.format(says=says, denies=denies, **filled).split()
+      found.setdefault(" ".join(review), Example(review, label, group))
+  return list(found.values())[:count]

@@ -5,6 +5,7 @@ import json
 import math
 import pathlib
 from collections.abc import Iterable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -90,13 +91,18 @@ class CharLM:
     return corpus
 
   @functools.cached_property
-  def _parts(self) -> dict[str, str]:
+  def _parts(self) -> dict[str, Any]:
     data = self._config.data
-    parts = batching.split(self._corpus.text, data.validation, data.test)
+    symbols = self._symbols(self._corpus.text)
+    parts = batching.split(symbols, data.validation, data.test)
     return dict(zip(("train", "validation", "test"), parts, strict=True))
 
+  def _symbols(self, text: str) -> Any:
+    """What the vocabulary holds, one after the other: characters here."""
+    return text
+
   @functools.cached_property
-  def vocabulary(self) -> CharVocabulary:
+  def vocabulary(self) -> Any:
     if self._saved:
       return CharVocabulary.load(self._saved / VOCABULARY_FILE)
     return CharVocabulary(self._parts["train"])
@@ -106,7 +112,7 @@ class CharLM:
     content = {
       "name": self._corpus.name,
       "sha256": self._corpus.sha256,
-      "chars": {name: len(part) for name, part in self._parts.items()},
+      self.unit: {name: len(part) for name, part in self._parts.items()},
     }
     record = json.dumps(content, indent=2) + "\n"
     (directory / CORPUS_FILE).write_text(record, "utf-8")
@@ -190,7 +196,7 @@ class CharLM:
     loss = means["loss"]
     return {
       "loss": loss,
-      "bits_per_char": loss / math.log(2),
+      f"bits_per_{self.unit.removesuffix('s')}": loss / math.log(2),
       "perplexity": math.exp(min(loss, 700.0)),
       **{name: mean for name, mean in means.items() if name != "loss"},
     }

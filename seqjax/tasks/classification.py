@@ -39,6 +39,9 @@ FORMATS = {
 }
 
 
+_ZERO: Any = 0  # of a class that nothing was found of
+
+
 class Batch(NamedTuple):
   """Padded examples; rows without one have weight 0."""
 
@@ -115,6 +118,7 @@ class Classification:
     data = self._config.data
     options = {
       "tsv": lambda: {"min_count": data.min_count, "lower": data.lower},
+      "dna": lambda: {"aligned": data.aligned},
       "idx": lambda: {"order": data.order, "seed": self._config.seed},
     }.get(data.format, dict)()
     return self._kind.fit(self._splits.train, **options)
@@ -271,10 +275,14 @@ class Classification:
     found = self._probabilities(params, arrays, labels).argmax(-1)
     # The mean over the classes that there are, as scikit-learn has it; that
     # warns of predictions of a class that is not among them.
-    recalls = sklearn_metrics.recall_score(
-      labels, found, labels=np.unique(labels), average="macro", zero_division=0
+    recall = sklearn_metrics.recall_score(
+      labels,
+      found,
+      labels=np.unique(labels),
+      average="macro",
+      zero_division=_ZERO,
     )
-    return {"balanced_accuracy": float(recalls)}
+    return {"balanced_accuracy": float(recall)}
 
   @functools.cached_property
   def _predict(self):
@@ -340,7 +348,7 @@ class Classification:
       labels=range(len(self.labels)),
       target_names=self.labels,
       digits=3,
-      zero_division=0,
+      zero_division=_ZERO,
     )
     matrix = sklearn_metrics.confusion_matrix(
       labels, rows.argmax(-1), labels=range(len(self.labels))

@@ -31,6 +31,7 @@ from seqjax.nn import crf as crf_lib
 VOCABULARY_FILE = "vocabulary.json"
 # Longer words are cut for the character model: links, mostly.
 MAX_LETTERS = 24
+_ZERO: Any = 0  # of a kind that nothing was found of
 
 
 class Batch(NamedTuple):
@@ -190,9 +191,11 @@ class Tagging:
     rows = len(indices)
     counts = np.zeros(rows, np.int32)
     counts[: len(chosen)] = [len(words) for words, *_ in chosen]
-    columns = zip(*chosen, strict=True)
-    padded = [batching.pad(column, rows, length) for column in columns]
-    return Batch(*padded, counts, indices.astype(np.int32))
+    words, letters, letter_counts, tags = (
+      batching.pad(column, rows, length) for column in zip(*chosen, strict=True)
+    )
+    places = indices.astype(np.int32)
+    return Batch(words, letters, letter_counts, tags, counts, places)
 
   def train_batches(self):
     config = self._config
@@ -268,13 +271,14 @@ class Tagging:
       return {}
     found = self._tagged(params, self._encode(sentences, split))
     true = [sentence.tags for sentence in sentences]
-    options = {"average": "micro", "zero_division": 0}
+    measures: dict[str, Any] = {
+      "f1": seqeval_metrics.f1_score,
+      "precision": seqeval_metrics.precision_score,
+      "recall": seqeval_metrics.recall_score,
+    }
     return {
-      "f1": float(seqeval_metrics.f1_score(true, found, **options)),
-      "precision": float(
-        seqeval_metrics.precision_score(true, found, **options)
-      ),
-      "recall": float(seqeval_metrics.recall_score(true, found, **options)),
+      name: float(measure(true, found, average="micro", zero_division=_ZERO))
+      for name, measure in measures.items()
     }
 
   def gradient_norms(self, params, batch: Batch, carry):
@@ -319,7 +323,7 @@ class Tagging:
       [s.tags for s in sentences],
       [s.tags for s in found],
       digits=3,
-      zero_division=0,
+      zero_division=_ZERO,
     )
     lines = [f"{name} part, {len(sentences)} sentences", str(report)]
     telling = [i for i, s in enumerate(sentences) if set(s.tags) != {"O"}][:8]

@@ -112,3 +112,63 @@ def test_split_of_the_reference():
 def test_bad_shares(shares):
   with pytest.raises(InputError, match="expected shares"):
     batching.split("text", *shares)
+
+
+@given(
+  lengths=st.lists(st.integers(0, 30), min_size=1, max_size=40),
+  batch_size=st.integers(1, 9),
+  num_buckets=st.integers(1, 4),
+  seed=st.integers(0, 3),
+)
+def test_buckets_hold_every_example_once_an_epoch(
+  lengths, batch_size, num_buckets, seed
+):
+  make = lambda: batching.Buckets(
+    lengths, batch_size, num_buckets=num_buckets, seed=seed
+  )
+  buckets = make()
+  epoch = buckets.steps_per_epoch
+  for begin in (0, epoch):
+    seen = []
+    for step in range(begin, begin + epoch):
+      indices, padded = buckets[step]
+      assert len(indices) == batch_size
+      present = indices[indices >= 0]
+      assert len(present) > 0
+      assert max(lengths[i] for i in present) <= padded
+      seen += present.tolist()
+    assert sorted(seen) == list(range(len(lengths)))
+  # A function of (seed, step), in whatever order it is asked.
+  later, _ = make()[epoch]
+  np.testing.assert_array_equal(later, buckets[epoch][0])
+  assert len({buckets[step][1] for step in range(epoch)}) <= num_buckets
+
+
+def test_buckets_are_shuffled_anew_every_epoch():
+  buckets = batching.Buckets([1] * 100, 10, seed=0)
+  epochs = [
+    np.concatenate([buckets[e * 10 + i][0] for i in range(10)])
+    for e in range(2)
+  ]
+  assert (epochs[0] != epochs[1]).any()
+  assert (np.diff(epochs[0]) != 1).any()
+
+
+def test_buckets_in_order():
+  lengths = [3, 1, 2, 3, 1]
+  found = [indices.tolist() for indices, _ in batching.Buckets(lengths, 2)]
+  order = [i for row in found for i in row if i >= 0]
+  assert [lengths[i] for i in order] == sorted(lengths)
+
+
+def test_buckets_need_examples():
+  with pytest.raises(InputError, match="no examples"):
+    batching.Buckets([], 2)
+
+
+def test_pad():
+  rows = [np.array([1, 2]), np.array([3])]
+  np.testing.assert_array_equal(
+    batching.pad(rows, 3, 3), [[1, 2, 0], [3, 0, 0], [0, 0, 0]]
+  )
+  assert batching.pad([np.ones((2, 4))], 2, 3).shape == (2, 3, 4)

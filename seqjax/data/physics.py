@@ -1,0 +1,97 @@
+"""Balls in a box: simulated, or the user's own trajectories.
+
+Positions are shares of the box, 0 to 1.
+"""
+
+import csv
+import io
+import pathlib
+
+import numpy as np
+
+from seqjax.data import text
+from seqjax.data.examples import check_not_empty
+from seqjax.errors import InputError
+
+RADIUS = 0.05
+GRAVITY = 0.004  # box heights per step squared
+FASTEST = 0.06  # box widths per step, at the beginning
+COLUMNS = "trajectory", "x", "y"
+
+
+def simulate(rng: np.random.Generator, count: int, steps: int) -> np.ndarray:
+  """`count` trajectories `[count, steps, 2]` of x and y, y upwards.
+
+  v <- v + gravity, p <- p + v; the walls reflect without loss.
+  """
+  low, high = RADIUS, 1 - RADIUS
+  position = rng.uniform(low, high, (count, 2))
+  velocity = rng.uniform(-FASTEST, FASTEST, (count, 2))
+  found = np.empty((count, steps, 2), np.float32)
+  for step in range(steps):
+    found[:, step] = position
+    velocity[:, 1] -= GRAVITY
+    position = position + velocity
+    under, over = position < low, position > high
+    position = np.where(under, 2 * low - position, position)
+    position = np.where(over, 2 * high - position, position)
+    velocity = np.where(under | over, -velocity, velocity)
+  return found
+
+
+def constant_velocity(past: np.ndarray, steps: int) -> np.ndarray:
+  """The baseline `[batch, steps, 2]`: straight on, and no further than a wall.
+
+  Args:
+    past: positions `[batch, time, 2]`, two steps or more.
+    steps: how many to add.
+  """
+  velocity = past[:, -1] - past[:, -2]
+  ahead = np.arange(1, steps + 1)[None, :, None]
+  return np.clip(past[:, -1:] + ahead * velocity[:, None], 0, 1)
+
+
+def draw(positions: np.ndarray, size: int) -> np.ndarray:
+  """Images `[..., size * size]` of balls at `[..., 2]`, row by row, top first.
+
+  A ball is a Gaussian of the ball's radius, 1 at its centre.
+  """
+  centres = (np.arange(size) + 0.5) / size
+  x, y = positions[..., 0, None, None], positions[..., 1, None, None]
+  squared = (centres - x) ** 2 + (centres[::-1, None] - y) ** 2
+  images = np.exp(-squared / (2 * RADIUS**2))
+  return images.reshape(*positions.shape[:-1], -1).astype(np.float32)
+
+
+def read(path: str | pathlib.Path) -> list[np.ndarray]:
+  """Trajectories `[time, 2]` from a CSV with columns trajectory, x and y.
+
+  Rows of one trajectory follow each other, in order of time.
+
+  Raises:
+    InputError: the file cannot be read or is empty, a column is missing, or a
+      value is no finite number.
+  """
+  rows = list(csv.reader(io.StringIO(text.read_utf8(path))))
+  header = [name.strip().lower() for name in rows[0]]
+  if missing := [name for name in COLUMNS if name not in header]:
+    raise InputError(
+      f"{path}:1: the columns are {', '.join(header)}, expected"
+      f" {', '.join(COLUMNS)}; {missing[0]!r} is missing"
+    )
+  which, *places = (header.index(name) for name in COLUMNS)
+  found: dict[str, list[list[float]]] = {}
+  for number, row in enumerate(rows[1:], 2):
+    if not row:
+      continue
+    try:
+      point = [float(row[place]) for place in places]
+      if not np.isfinite(point).all():
+        raise ValueError("not finite")
+    except (IndexError, ValueError) as error:
+      raise InputError(
+        f"{path}:{number}: {','.join(row)!r}, expected numbers for x and y"
+      ) from error
+    found.setdefault(row[which], []).append(point)
+  check_not_empty(path, list(found), "rows of trajectory,x,y")
+  return [np.array(points) for points in found.values()]
