@@ -37,10 +37,12 @@ def get_config(variant="templates"):
   config.model.hidden_size = 64
   config.model.num_layers = 1
   config.model.embed_size = 64
+  config.model.shape_embed_size = 16
   config.model.char_embed_size = 16
   config.model.char_hidden_size = 16
   config.model.dropout = 0.2
   config.model.word_dropout = 0.1  # share of words read as unknown
+  config.model.outside_penalty = 0.0  # on "O" when decoding: for more recall
   config.model.recurrent_init = "orthogonal"
   config.model.activation = "tanh"
   config.model.forget_bias = 1.0
@@ -77,10 +79,11 @@ def get_config(variant="templates"):
     config.steps = 1_600
     config.model.hidden_size = 100
     config.model.embed_size = 100
-    config.model.char_embed_size = 32
-    config.model.char_hidden_size = 32
+    config.model.char_embed_size = 50
+    config.model.char_hidden_size = 50
     config.model.dropout = 0.5
-    config.model.word_dropout = 0.2
+    config.model.word_dropout = 0.5
+    config.model.outside_penalty = 2.0
     config.optimizer.learning_rate = 2e-3
     config.eval_every = config.checkpoint_every = 200
   return config

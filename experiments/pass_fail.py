@@ -63,9 +63,10 @@ def get_config(variant="students"):
   if variant == "uci":
     config.data.grades = False
     config.data.num_folds = 10
-    config.steps = 150
-    config.model.hidden_sizes = ()
-    config.model.dropout = 0.0
-    config.optimizer.weight_decay = 1.0
-    config.eval_every = config.checkpoint_every = 150
+    config.steps = 200
+    config.model.hidden_sizes = (64,)
+    config.model.dropout = 0.7
+    config.optimizer.learning_rate = 1e-2
+    config.optimizer.weight_decay = 0.3
+    config.eval_every = config.checkpoint_every = 200
   return config

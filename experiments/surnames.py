@@ -75,6 +75,6 @@ def get_config(variant="generated"):
     config.steps = 3_000
     config.model.hidden_size = 128
     config.model.embed_size = 64
-    config.model.dropout = 0.5
+    config.model.dropout = 0.3
     config.eval_every = config.checkpoint_every = 500
   return config

@@ -53,7 +53,7 @@ _MODE_OPTIONS = [
     flags.DEFINE_integer("seed", 0, "generate: same seed, same text."),
     flags.DEFINE_integer("num_samples", 1, "generate: how many texts."),
     flags.DEFINE_string(
-      "input", "-", "predict, tag, forecast, roll_out: a file; - is stdin."
+      "input", "-", "predict, tag: a file, or -; forecast, roll_out: a CSV."
     ),
     flags.DEFINE_string("output", "", "forecast: a folder; roll_out: a file."),
   )

@@ -127,7 +127,8 @@ MISTAKES = {
   ),
   "unknown mode": (
     ["--mode=generat", "--workdir={root}/run"],
-    "--mode is 'generat', expected one of train, cross_validate, evaluate, generate",
+    "--mode is 'generat', expected one of train, cross_validate, evaluate,"
+    " generate",
   ),
   "config with a mode": (
     ["--mode=generate", "--workdir={root}/run", CONFIG],

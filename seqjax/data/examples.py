@@ -50,8 +50,7 @@ def split(
   for share in (test, validation / (1 - test)):
     taken = []
     if share:
-      _check_classes(units, 2)
-      labels = [_stratum(unit) for unit in units]
+      labels = _strata(units, 2)
       try:
         units, taken = model_selection.train_test_split(
           units, test_size=share, stratify=labels, random_state=seed
@@ -81,11 +80,10 @@ def fold(
       f" config.data.num_folds = {count}"
     )
   units = _units(examples)
-  _check_classes(units, count)
+  labels = _strata(units, count)
   splitter = model_selection.StratifiedKFold(
     count, shuffle=True, random_state=seed
   )
-  labels = [_stratum(unit) for unit in units]
   train, test = list(splitter.split(labels, labels))[index]
   return Splits(
     _flat([units[i] for i in train]), [], _flat([units[i] for i in test])
@@ -104,25 +102,33 @@ def _flat(units) -> list[Example]:
   return [example for unit in units for example in unit]
 
 
-def _stratum(unit: list[Example]) -> str:
-  """What a split keeps the share of: the label, or all labels of a group."""
-  return " and ".join(sorted({example.label for example in unit}))
+def _strata(units: list[list[Example]], fewest: int) -> list[str]:
+  """What a split keeps the shares of: labels, or all the labels of a group.
 
-
-def _check_classes(units: list[list[Example]], fewest: int) -> None:
+  Raises:
+    InputError: there are less than two classes, or less than `fewest` units of
+      one.
+  """
   labels = {example.label for unit in units for example in unit}
   if len(labels) < 2:
     raise InputError(
       f"the data holds {len(units)} example(s) of {len(labels)} class(es),"
       " expected two classes or more"
     )
-  counts = Counter(_stratum(unit) for unit in units)
-  for label, count in sorted(counts.items()):
+  joint = [" and ".join(sorted({e.label for e in unit})) for unit in units]
+  counts = Counter(joint)
+  # A rare mixture counts as what its first example is.
+  strata = [
+    name if counts[name] >= fewest else unit[0].label
+    for name, unit in zip(joint, units, strict=True)
+  ]
+  for label, count in sorted(Counter(strata).items()):
     if count < fewest:
       raise InputError(
         f"class {label!r} has {count} example(s), expected at least {fewest}"
         " for a split by class; add some, or leave the class out"
       )
+  return strata
 
 
 def check_not_empty(path: Any, examples: Sequence, what: str) -> None:

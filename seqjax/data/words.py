@@ -1,5 +1,6 @@
 """From text to words and back."""
 
+import itertools
 import re
 
 from seqjax.data.vocabulary import UNKNOWN_WORD
@@ -33,3 +34,17 @@ def join(words: list[str]) -> str:
   """For reading: no blank before a sign that ends something."""
   text = " ".join("\n" if word == END_OF_LINE else word for word in words)
   return re.sub(r" +([.,;:!?)\]}'’])", r"\1", text)
+
+
+def shape(word: str) -> str:
+  """What a word looks like: "Xx" for "Jim", "d,d" for "3,000", "@x" for "@al".
+
+  Capitals, other letters and digits become X, x and d, a run of one kind a
+  single sign (Finkel et al. 2004, "Exploiting context for biomedical entity
+  recognition"); at most six signs.
+  """
+  signs = (
+    "d" if c.isdigit() else "X" if c.isupper() else "x" if c.isalpha() else c
+    for c in word
+  )
+  return "".join(sign for sign, _ in itertools.groupby(signs))[:6]

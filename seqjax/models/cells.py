@@ -73,3 +73,9 @@ def create(config: Config) -> list[Cell]:
   except ValueError as error:
     raise InputError(f"config.model: {error}") from error
   return [cell] * config.num_layers
+
+
+def stack(config: Config) -> Cell:
+  """The layers that a model config asks for as one cell; see `create`."""
+  layers = create(config)
+  return layers[0] if len(layers) == 1 else cells.Stack(tuple(layers))

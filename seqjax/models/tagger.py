@@ -16,13 +16,15 @@ from seqjax.nn.recurrent import StackedRNN, dropout
 class Tagger(nnx.Module):
   """BiLSTM-CRF with character LSTM (Lample et al. 2016, sections 2 and 4).
 
-    x_t = [embed(word_t), chars(letters of word_t)]
+    x_t = [embed(word_t), embed(shape_t), chars(letters of word_t)]
     y_1 .. y_T = rnn(x_1 .. x_T), both directions
     emissions_t = y_t W + b
     p(tags) = CRF(emissions), see `nn.crf`
 
   Lample et al., "Neural architectures for named entity recognition". `chars`
-  is a `ManyToOne` over the letters: what a word that was never seen looks like.
+  is a `ManyToOne` over the letters: what a word that was never seen looks like;
+  its shape, "Xx" for "Jim", says so once more, for where there is little to
+  learn from.
 
   Attributes:
     dropout: rate on x and y, used only where a key is given.
@@ -36,18 +38,23 @@ class Tagger(nnx.Module):
     num_tags: int,
     *,
     num_words: int,
+    num_shapes: int,
     num_chars: int,
     embed_size: int,
+    shape_embed_size: int,
     char_embed_size: int,
     dropout: float,
     compute_dtype: str,
     method="auto",
     key: jax.Array,
   ):
-    embed_key, char_key, rnn_key, head_key = jax.random.split(key, 4)
+    embed_key, shape_key, char_key, rnn_key, head_key = jax.random.split(key, 5)
     self.dropout, self.method = dropout, method
     self.compute_dtype = compute_dtype
     self.embed = nnx.Embed(num_words, embed_size, rngs=nnx.Rngs(embed_key))
+    self.shape_embed = nnx.Embed(
+      num_shapes, shape_embed_size, rngs=nnx.Rngs(shape_key)
+    )
     char_size = 2 * char_cell.output_size
     self.chars = ManyToOne(
       [char_cell],
@@ -61,7 +68,7 @@ class Tagger(nnx.Module):
     )
     self.rnn = StackedRNN(
       cells,
-      embed_size + char_size,
+      embed_size + shape_embed_size + char_size,
       dropout=dropout,
       bidirectional=True,
       key=rnn_key,
@@ -74,6 +81,7 @@ class Tagger(nnx.Module):
   def __call__(
     self,
     words: jax.Array,
+    shapes: jax.Array,
     letters: jax.Array,
     letter_counts: jax.Array,
     *,
@@ -84,6 +92,7 @@ class Tagger(nnx.Module):
 
     Args:
       words: int `[batch, time]`.
+      shapes: int `[batch, time]`.
       letters: int `[batch, time, letters]`.
       letter_counts: int `[batch, time]`.
       lengths: int `[batch]`.
@@ -98,7 +107,12 @@ class Tagger(nnx.Module):
       letters.reshape(-1, width), lengths=letter_counts.reshape(-1)
     )
     vectors = jnp.concatenate(
-      [self.embed(words), spelled.reshape(batch, time, -1)], axis=-1
+      [
+        self.embed(words),
+        self.shape_embed(shapes),
+        spelled.reshape(batch, time, -1),
+      ],
+      axis=-1,
     )
     _, outputs = self.rnn(
       dropout(vectors, self.dropout, keys[0]),

@@ -392,15 +392,14 @@ class Classification:
   def _attention_page(self, params, texts) -> str:
     """Words on a background as dark as they are attended to."""
     arrays = [self.encoder.encode(words) for words in texts]
+    longest = max(1, *(len(array) for array in arrays))
+    labels = np.zeros(len(texts), np.int32)
+    batch = self._batch(arrays, labels, np.arange(len(texts)), longest)
+    logits, attention = self._apply(params, batch, method="read")
     rows = []
-    for words, array in zip(texts, arrays, strict=True):
-      length = max(len(array), 1)
-      batch = self._batch(
-        [array], np.zeros(1, np.int32), np.zeros(1, np.int32), length
-      )
-      logits, weights = self._apply(params, batch, method="read")
-      said = jax.nn.softmax(logits[0])
-      weights = np.asarray(weights[0])
+    for words, said, weights in zip(
+      texts, jax.nn.softmax(logits), np.asarray(attention), strict=True
+    ):
       shades = weights / max(weights.max(), 1e-9)
       marked = " ".join(
         f'<span style="background:rgba(213,94,0,{shade:.2f})">'

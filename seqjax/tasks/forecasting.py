@@ -76,7 +76,7 @@ class Forecasting:
         f" lookback {data.lookback} and horizon {data.horizon}"
       )
     self._config, self._saved = config, saved
-    (self._cell,) = cells.create(model)[:1]
+    self._cell = cells.stack(model)
     self.items_per_step = config.batch_size
     self.modes = {"forecast": self.forecast}
 

@@ -23,6 +23,7 @@ from seqjax.data.vocabulary import (
   WordVocabulary,
   read_saved,
 )
+from seqjax.data.words import shape
 from seqjax.errors import InputError
 from seqjax.models import cells
 from seqjax.models.tagger import Tagger
@@ -38,6 +39,7 @@ class Batch(NamedTuple):
   """Padded sentences; a row without one has length 0."""
 
   words: Any  # int32 [batch, time]
+  shapes: Any  # int32 [batch, time]
   letters: Any  # int32 [batch, time, MAX_LETTERS]
   letter_counts: Any  # int32 [batch, time]
   tags: Any  # int32 [batch, time]
@@ -70,7 +72,12 @@ class Tagging:
         raise InputError(
           f"config.model.{field} is {model[field]}, expected a rate in [0, 1)"
         )
-    for field in ("embed_size", "char_embed_size", "char_hidden_size"):
+    for field in (
+      "embed_size",
+      "shape_embed_size",
+      "char_embed_size",
+      "char_hidden_size",
+    ):
       if model[field] < 1:
         raise InputError(
           f"config.model.{field} is {model[field]}, expected >= 1"
@@ -95,7 +102,7 @@ class Tagging:
   def _vocabulary(self) -> dict[str, list[str]]:
     if self._saved:
       path = self._saved / VOCABULARY_FILE
-      fields = ("words", "symbols", "tags")
+      fields = ("words", "shapes", "symbols", "tags")
       return {field: read_saved(path, field) for field in fields}
     sentences = self._splits.train
     tokens = [token for sentence in sentences for token in sentence.tokens]
@@ -105,6 +112,7 @@ class Tagging:
     )
     return {
       "words": words.words,
+      "shapes": WordVocabulary.count(map(shape, tokens), 2).words,
       "symbols": sorted({symbol for token in tokens for symbol in token}),
       "tags": ["O"] + [f"{p}-{kind}" for kind in sorted(kinds) for p in "BI"],
     }
@@ -112,6 +120,10 @@ class Tagging:
   @functools.cached_property
   def _words(self) -> WordVocabulary:
     return WordVocabulary(self._vocabulary["words"])
+
+  @functools.cached_property
+  def _shapes(self) -> WordVocabulary:
+    return WordVocabulary(self._vocabulary["shapes"])
 
   @functools.cached_property
   def _symbols(self) -> CharVocabulary:
@@ -135,8 +147,10 @@ class Tagging:
       cells.create(char_config)[0],
       len(self.tags),
       num_words=len(self._words),
+      num_shapes=len(self._shapes),
       num_chars=len(self._symbols),
       embed_size=model.embed_size,
+      shape_embed_size=model.shape_embed_size,
       char_embed_size=model.char_embed_size,
       dropout=model.dropout,
       compute_dtype=model.compute_dtype,
@@ -149,6 +163,7 @@ class Tagging:
     return self._functional[1](
       params,
       batch.words,
+      batch.shapes,
       batch.letters,
       batch.letter_counts,
       lengths=batch.lengths,
@@ -165,7 +180,7 @@ class Tagging:
   evaluation_carry = initial_carry
 
   def _encode(self, sentences, part: str) -> list[tuple]:
-    """For each sentence its words, letters, letter counts and tags."""
+    """For each sentence the first five fields of a batch."""
     ids = {tag: i for i, tag in enumerate(self.tags)}
     found = []
     for tokens, tags in sentences:
@@ -179,6 +194,7 @@ class Tagging:
       found.append(
         (
           self._words.encode(token.lower() for token in tokens),
+          self._shapes.encode(map(shape, tokens)),
           batching.pad(letters, len(tokens), MAX_LETTERS),
           np.array([len(one) for one in letters], np.int32),
           np.array([ids[tag] for tag in tags], np.int32),
@@ -191,11 +207,11 @@ class Tagging:
     rows = len(indices)
     counts = np.zeros(rows, np.int32)
     counts[: len(chosen)] = [len(words) for words, *_ in chosen]
-    words, letters, letter_counts, tags = (
+    words, shapes, letters, letter_counts, tags = (
       batching.pad(column, rows, length) for column in zip(*chosen, strict=True)
     )
     places = indices.astype(np.int32)
-    return Batch(words, letters, letter_counts, tags, counts, places)
+    return Batch(words, shapes, letters, letter_counts, tags, counts, places)
 
   def train_batches(self):
     config = self._config
@@ -249,6 +265,8 @@ class Tagging:
     def decode(params, batch):
       crf, emissions = self._scores(params, batch)
       crf = crf_lib.constrain(crf, allowed, first)
+      penalty = self._config.model.outside_penalty
+      emissions = emissions.at[..., self.tags.index("O")].add(-penalty)
       return crf_lib.viterbi(crf, emissions, batch.lengths)[0]
 
     return decode

@@ -67,7 +67,7 @@ class Trajectories:
       )
     self._config, self._saved = config, saved
     self._images = data.input == "images"
-    self._cell = cells.create(config.model)[0]
+    self._cell = cells.stack(config.model)
     self.items_per_step = config.batch_size
     self.modes = {"roll_out": self.roll_out}
     build = lambda key: RollOut(
@@ -287,6 +287,7 @@ class Trajectories:
     for index, (name, sums) in enumerate(errors.items()):
       axis.plot(ahead, 100 * sums / count, label=name, **plot.style(index))
     axis.set_ylim(0, None)
+    axis.locator_params(axis="x", integer=True)
     axis.set_xlabel("steps ahead")
     axis.set_ylabel("mean distance [% of the box]")
     axis.legend(frameon=False)

@@ -39,6 +39,15 @@ def test_groups_stay_together():
     assert not {e.group for e in part.train} & {e.group for e in part.test}
 
 
+def test_a_group_with_two_labels():
+  twins = [Example("x", "a", "x"), Example("x", "b", "x")]
+  examples = make({"a": 20, "b": 20}) + twins
+  parts = fold(examples, 0, 4, seed=0)
+  assert (twins[0] in parts.test) == (twins[1] in parts.test)
+  parts = split(examples, 0.2, 0.2, seed=0)
+  assert sum(map(len, parts)) == len(examples)
+
+
 def test_every_example_is_in_one_fold():
   examples = make({"a": 13, "b": 12})
   folds = [fold(examples, index, 5, seed=0) for index in range(5)]

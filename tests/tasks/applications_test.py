@@ -286,6 +286,25 @@ def test_own_trajectories(tmp_path):
   assert len(task.roll_out(params, input=str(file)).split("\n")) == 1 + 30 * 20
 
 
+@pytest.mark.parametrize("name", ["forecast", "ball"])
+def test_two_layers(tmp_path, name):
+  config = experiment(name, **{"model.num_layers": 2})
+  assert loop.train(config, tmp_path) == 0
+
+
+def test_pixels_in_a_fixed_random_order(tmp_path):
+  config = experiment("pixels", **{"data.order": "permuted"})
+  assert loop.train(config, tmp_path) == 0
+  task, _ = load(tmp_path, config)
+  image = np.arange(144, dtype=np.uint8).reshape(12, 12)
+  found = task.encoder.encode(image)
+  assert found.shape == (144, 1)
+  assert (found[:, 0] != image.reshape(-1) / 255).any()
+  np.testing.assert_allclose(np.sort(found[:, 0]), np.arange(144) / 255)
+  again = base.create(config, None).encoder
+  np.testing.assert_array_equal(again.encode(image), found)
+
+
 def test_cross_validation(tmp_path, capsys):
   config = experiment("dna", **{"data.num_folds": 3, "data.examples": 30})
   assert folds.cross_validate(config, tmp_path) == 0
