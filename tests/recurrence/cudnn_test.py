@@ -109,7 +109,7 @@ METHOD = Cudnn(exact=False)
 
 @pytest.mark.usefixtures("on_cpu")
 @pytest.mark.parametrize("reverse", [False, True])
-@pytest.mark.parametrize(("batch", "lengths"), CASES)
+@pytest.mark.parametrize(("batch", "lengths"), [*CASES[1:4:2], CASES[-1]])
 def test_all_but_the_kernel(batch, lengths, reverse):
   compare(METHOD, batch, lengths, reverse)
 

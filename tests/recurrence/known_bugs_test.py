@@ -92,7 +92,8 @@ def test_normalisation_of_padding_has_finite_gradients(name):
 
 
 def test_fully_padded_rows_give_zeros_and_finite_gradients():
-  for name, cell in CELLS.items():
+  for name in ("LSTM", "LayerNormGRU", "MinLSTM", "LRU", "Zoneout"):
+    cell = CELLS[name]
     params, inputs = make(cell)
 
     def loss(params, inputs, cell=cell):
