@@ -20,7 +20,7 @@ def get_config(variant="pydoc"):
   config = config_dict.ConfigDict()
   config.task = "next_word"
   config.seed = 0
-  config.steps = 600
+  config.steps = 1_000
   config.batch_size = 32  # parallel streams through the text
   config.window = 48  # steps between cuts of the gradient
 
@@ -40,7 +40,7 @@ def get_config(variant="pydoc"):
   config.model.num_layers = 1
   config.model.embed_size = 256
   config.model.tie_embeddings = True  # embed_size must be hidden_size then
-  config.model.dropout = 0.5
+  config.model.dropout = 0.6
   config.model.recurrent_init = "orthogonal"
   config.model.activation = "tanh"
   config.model.forget_bias = 1.0
@@ -83,6 +83,7 @@ def get_config(variant="pydoc"):
     config.data.validation = 0.1
     config.data.test = 0.0
     config.steps = 1_600
+    config.model.dropout = 0.5
     config.eval_every = config.checkpoint_every = 400
     config.showcase.prompts = (
       "my lord , I will ___",
