@@ -219,6 +219,8 @@ class Classification:
 
   def train_batches(self):
     config = self._config
+    for part in ("validation", "test"):
+      self._encoded(part)  # a mistake there is found before training
     arrays, labels = self._encoded("train")
     buckets = batching.Buckets(
       self._lengths(arrays),

@@ -179,17 +179,21 @@ class Tagging:
 
   evaluation_carry = initial_carry
 
-  def _encode(self, sentences, part: str) -> list[tuple]:
+  def _check_tags(self, split: str) -> None:
+    """Raises InputError for a tag that training does not have."""
+    for sentence in getattr(self._splits, split):
+      for token, tag in zip(*sentence, strict=True):
+        if tag not in self.tags:
+          raise InputError(
+            f"the {split} part holds the tag {tag!r} ({token!r}), which"
+            f" training does not: it knows {', '.join(self.tags)}"
+          )
+
+  def _encode(self, sentences) -> list[tuple]:
     """For each sentence the first five fields of a batch."""
     ids = {tag: i for i, tag in enumerate(self.tags)}
     found = []
     for tokens, tags in sentences:
-      for token, tag in zip(tokens, tags, strict=True):
-        if tag not in ids:
-          raise InputError(
-            f"the {part} part holds the tag {tag!r} ({token!r}), which training"
-            f" does not: it knows {', '.join(self.tags)}"
-          )
       letters = [self._symbols.encode(token[:MAX_LETTERS]) for token in tokens]
       found.append(
         (
@@ -215,7 +219,9 @@ class Tagging:
 
   def train_batches(self):
     config = self._config
-    encoded = self._encode(self._splits.train, "training")
+    for split in ("validation", "test"):
+      self._check_tags(split)
+    encoded = self._encode(self._splits.train)
     buckets = batching.Buckets(
       [len(words) for words, *_ in encoded],
       config.batch_size,
@@ -235,7 +241,7 @@ class Tagging:
         yield self._batch(encoded, indices, length)
 
   def evaluation_batches(self, split: str) -> Iterable[Batch]:
-    return self._in_order(self._encode(getattr(self._splits, split), split))
+    return self._in_order(self._encode(getattr(self._splits, split)))
 
   def loss(self, params, batch: Batch, carry, key):
     drop_key, key = jax.random.split(key)
@@ -287,7 +293,7 @@ class Tagging:
     sentences = getattr(self._splits, split)
     if not sentences:
       return {}
-    found = self._tagged(params, self._encode(sentences, split))
+    found = self._tagged(params, self._encode(sentences))
     true = [sentence.tags for sentence in sentences]
     measures: dict[str, Any] = {
       "f1": seqeval_metrics.f1_score,
@@ -326,7 +332,7 @@ class Tagging:
 
   def _sentences(self, params, lines) -> list[conll.Sentence]:
     blank = [conll.Sentence(tokens, ["O"] * len(tokens)) for tokens in lines]
-    found = self._tagged(params, self._encode(blank, "input"))
+    found = self._tagged(params, self._encode(blank))
     return [
       conll.Sentence(tokens, tags)
       for tokens, tags in zip(lines, found, strict=True)

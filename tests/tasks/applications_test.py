@@ -38,6 +38,10 @@ def experiment(name, **changes):
   }
   if name == "forecast":
     small["data.examples"] = 1_200
+  if name == "ball":  # fewer pictures to draw
+    small |= {"data.observed": 4, "data.horizon": 5}
+  if name == "ner":  # three recurrences in every program: small ones
+    small["model.cell"] = "elman"
   flat = {**small, **changes}
   known = dict(_leaves(config))
   for field, value in flat.items():
@@ -249,7 +253,7 @@ def test_roll_out_goes_on(trained, tmp_path):
   task, params = load(*trained("ball"))
   rows = task.roll_out(params).split("\n")
   assert rows[0] == "trajectory,step,x,y"
-  assert len(rows) == 1 + 5 * 20
+  assert len(rows) == 1 + 5 * 5
   path = tmp_path / "short.csv"
   path.write_text("trajectory,x,y\na,0.1,0.1\n")
   with pytest.raises(InputError, match="trajectory 1 has 1 rows, expected at"):
@@ -273,7 +277,7 @@ def test_own_trajectories(tmp_path):
   """A file in its own units, through training and back."""
   from seqjax.data import physics
 
-  paths = 100 * physics.simulate(np.random.default_rng(0), 30, 32) - 20
+  paths = 100 * physics.simulate(np.random.default_rng(0), 30, 11) - 20
   rows = [f"{i},{x},{y}" for i, path in enumerate(paths) for x, y in path]
   file = tmp_path / "balls.csv"
   file.write_text("\n".join(["trajectory,x,y", *rows]) + "\n")
@@ -283,7 +287,7 @@ def test_own_trajectories(tmp_path):
   corner, size = task._box
   assert (corner < 0).all()
   assert (size > 50).all()
-  assert len(task.roll_out(params, input=str(file)).split("\n")) == 1 + 30 * 20
+  assert len(task.roll_out(params, input=str(file)).split("\n")) == 1 + 30 * 5
 
 
 @pytest.mark.parametrize("name", ["forecast", "ball"])
@@ -306,7 +310,7 @@ def test_pixels_in_a_fixed_random_order(tmp_path):
 
 
 def test_cross_validation(tmp_path, capsys):
-  config = experiment("dna", **{"data.num_folds": 3, "data.examples": 30})
+  config = experiment("pass_fail", **{"data.num_folds": 3})
   assert folds.cross_validate(config, tmp_path) == 0
   result = json.loads((tmp_path / "cross_validation.json").read_text())
   values = [fold["accuracy"] for fold in result["folds"]]
