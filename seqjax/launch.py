@@ -78,7 +78,8 @@ def main(argv: list[str]) -> int:
           "--config is missing; name an experiment, e.g."
           " --config=experiments/char_lm.py"
         )
-      sweep = hasattr(module := base.load(FLAGS.config), "run")
+      module = base.load(FLAGS.config)
+      sweep = FLAGS.mode == "train" and hasattr(module, "run")
       if not (devices or sweep):
         devices = runtime.cpu_devices(FLAGS.config.batch_size)
       runtime.keep_memory()

@@ -5,15 +5,13 @@ first axis is time, `read(path)` for inputs without labels, and `state` for
 JSON: `type(encoder)(**state)` is the same encoder again.
 """
 
-import csv
-import io
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from seqjax.data import dna, images, text
+from seqjax.data import columns, dna, images, text
 from seqjax.data.examples import Example
 from seqjax.data.vocabulary import CharVocabulary, WordVocabulary
 from seqjax.errors import InputError
@@ -187,24 +185,18 @@ class Table:
   ):
     self.state = {"numbers": numbers, "choices": choices}
     self._numbers, self._choices = numbers, choices
-    self.names = [
-      *numbers,
-      *(
-        f"{name}={value}" for name, found in choices.items() for value in found
-      ),
-    ]
-    self.input_size = len(self.names)
+    self.input_size = len(numbers) + sum(map(len, choices.values()))
 
   @classmethod
   def fit(cls, examples: Sequence[Example]) -> "Table":
     numbers, choices = {}, {}
     for name in examples[0].inputs:
       values = [example.inputs[name] for example in examples]
-      if all(isinstance(value, float) for value in values):
+      if isinstance(values[0], float):  # then all are, see data.table
         deviation = float(np.std(values))
         numbers[name] = [float(np.mean(values)), deviation or 1.0]
       else:
-        choices[name] = sorted({str(value) for value in values})
+        choices[name] = sorted(set(values))
     return cls(numbers, choices)
 
   def encode(self, inputs: dict[str, Any]) -> np.ndarray:
@@ -213,40 +205,20 @@ class Table:
       for name, (mean, deviation) in self._numbers.items()
     ]
     for name, found in self._choices.items():
-      vector += [float(str(inputs[name]) == value) for value in found]
+      vector += [float(inputs[name] == value) for value in found]
     return np.array(vector, np.float32)
 
   def read(self, path: str) -> list[dict[str, Any]]:
     """A CSV with a header, fields parted by `;` or `,`."""
-    content = "\n".join(lines_of(path))
-    header = content.split("\n", 1)[0]
-    delimiter = ";" if header.count(";") >= header.count(",") else ","
-    reader = csv.DictReader(io.StringIO(content), delimiter=delimiter)
-    missing = [
-      name
-      for name in (*self._numbers, *self._choices)
-      if name not in (reader.fieldnames or [])
+    names, rows = columns.read(path, "\n".join(lines_of(path)))
+    for name in (*self._numbers, *self._choices):
+      if name not in names:
+        raise InputError(f"{path}:1: no column {name!r} in the header")
+    numbers = [
+      {n: columns.number(path, line, n, row[n]) for n in self._numbers}
+      for line, row in rows
     ]
-    if missing:
-      raise InputError(f"{path}:1: no column {missing[0]!r} in the header")
-    found = []
-    for number, row in enumerate(reader, 2):
-      values: dict[str, Any] = {name: row[name] for name in self._choices}
-      for name in self._numbers:
-        try:
-          values[name] = float(row[name])
-        except (TypeError, ValueError) as error:
-          raise InputError(
-            f"{path}:{number}: {name} is {row[name]!r}, expected a number"
-          ) from error
-      found.append(values)
-    return found
-
-
-KINDS: dict[str, Any] = {
-  "words": Words,
-  "chars": Chars,
-  "dna": DNA,
-  "image": Images,
-  "table": Table,
-}
+    return [
+      {**{name: row[name].strip() for name in self._choices}, **known}
+      for (_, row), known in zip(rows, numbers, strict=True)
+    ]

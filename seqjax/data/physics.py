@@ -3,13 +3,11 @@
 Positions are shares of the box, 0 to 1.
 """
 
-import csv
-import io
 import pathlib
 
 import numpy as np
 
-from seqjax.data import text
+from seqjax.data import columns, text
 from seqjax.data.examples import check_not_empty
 from seqjax.errors import InputError
 
@@ -72,26 +70,15 @@ def read(path: str | pathlib.Path) -> list[np.ndarray]:
     InputError: the file cannot be read or is empty, a column is missing, or a
       value is no finite number.
   """
-  rows = list(csv.reader(io.StringIO(text.read_utf8(path))))
-  header = [name.strip().lower() for name in rows[0]]
+  header, rows = columns.read(path, text.read_utf8(path))
   if missing := [name for name in COLUMNS if name not in header]:
     raise InputError(
       f"{path}:1: the columns are {', '.join(header)}, expected"
       f" {', '.join(COLUMNS)}; {missing[0]!r} is missing"
     )
-  which, *places = (header.index(name) for name in COLUMNS)
   found: dict[str, list[list[float]]] = {}
-  for number, row in enumerate(rows[1:], 2):
-    if not row:
-      continue
-    try:
-      point = [float(row[place]) for place in places]
-      if not np.isfinite(point).all():
-        raise ValueError("not finite")
-    except (IndexError, ValueError) as error:
-      raise InputError(
-        f"{path}:{number}: {','.join(row)!r}, expected numbers for x and y"
-      ) from error
-    found.setdefault(row[which], []).append(point)
+  for line, row in rows:
+    point = [columns.number(path, line, name, row[name]) for name in ("x", "y")]
+    found.setdefault(row["trajectory"], []).append(point)
   check_not_empty(path, list(found), "rows of trajectory,x,y")
   return [np.array(points) for points in found.values()]

@@ -1,9 +1,6 @@
 """Time series: any CSV with a date column, and a series that is made up."""
 
-import csv
 import datetime
-import io
-import math
 import pathlib
 import sys
 from collections.abc import Sequence
@@ -11,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqjax.data import text
+from seqjax.data import columns, text
 from seqjax.data.examples import check_not_empty
 from seqjax.errors import InputError
 
@@ -26,7 +23,7 @@ class Series(NamedTuple):
   values: np.ndarray  # float64 [time, columns]
 
 
-def read(path: str | pathlib.Path, columns: Sequence[str] = ()) -> Series:
+def read(path: str | pathlib.Path, only: Sequence[str] = ()) -> Series:
   """A CSV with a header; the date column is named date, month, day or time.
 
   Dates are ISO 8601, or a year and a month. Rows that are not in order are
@@ -34,45 +31,32 @@ def read(path: str | pathlib.Path, columns: Sequence[str] = ()) -> Series:
 
   Args:
     path: the file.
-    columns: which to take; default all but the date.
+    only: columns to take; default all but the date.
 
   Raises:
     InputError: the file cannot be read or is empty, there is no date column, a
       column is missing, a row is malformed, a value is no finite number, or a
       date occurs twice.
   """
-  rows = list(csv.reader(io.StringIO(text.read_utf8(path))))
-  header = [name.strip() for name in rows[0]]
-  at = [i for i, name in enumerate(header) if name.lower() in DATE_NAMES]
+  header, rows = columns.read(path, text.read_utf8(path))
+  at = [name for name in header if name.lower() in DATE_NAMES]
   if not at:
     raise InputError(
       f"{path}:1: the columns are {', '.join(header)}, expected one named"
       f" {', '.join(DATE_NAMES)}"
     )
-  names = list(columns) or [n for i, n in enumerate(header) if i != at[0]]
+  names = list(only) or [name for name in header if name != at[0]]
   for name in names:
     if name not in header:
       raise InputError(
         f"config.data.columns holds {name!r}, expected some of"
         f" {', '.join(header)}, the columns of {path}"
       )
-  places = [header.index(name) for name in names]
-  dates, values = [], []
-  for number, row in enumerate(rows[1:], 2):
-    if not row or not any(cell.strip() for cell in row):
-      continue
-    if len(row) != len(header):
-      raise InputError(
-        f"{path}:{number}: {len(row)} fields, expected {len(header)} as in the"
-        " header"
-      )
-    dates.append(_date(path, number, row[at[0]]))
-    values.append(
-      [
-        _number(path, number, name, row[place])
-        for name, place in zip(names, places, strict=True)
-      ]
-    )
+  dates = [_date(path, line, row[at[0]]) for line, row in rows]
+  values = [
+    [columns.number(path, line, name, row[name]) for name in names]
+    for line, row in rows
+  ]
   check_not_empty(path, dates, "a header, and a date and its values a line")
   order = sorted(range(len(dates)), key=lambda index: dates[index])
   if order != list(range(len(dates))):
@@ -95,19 +79,6 @@ def _date(path, number: int, cell: str) -> datetime.datetime:
       f"{path}:{number}: {cell!r} is no date, expected 2026-11-21, 2026-11 or"
       " 2026-11-21 12:00:00"
     ) from error
-
-
-def _number(path, number: int, name: str, cell: str) -> float:
-  try:
-    value = float(cell)
-  except ValueError:
-    value = math.nan
-  if not math.isfinite(value):
-    raise InputError(
-      f"{path}:{number}: {name} is {cell!r}, expected a finite number; fill in"
-      " or leave out the row"
-    )
-  return value
 
 
 def following(

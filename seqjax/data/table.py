@@ -5,18 +5,17 @@ secondary school student performance"): a header, text in quotes, some numbers
 in quotes too; G1, G2 and G3 are the grades, 0 to 20.
 """
 
-import csv
-import io
 import math
 import pathlib
 
 import numpy as np
 
-from seqjax.data import text
+from seqjax.data import columns, text
 from seqjax.data.examples import Example, check_not_empty
 from seqjax.errors import InputError
 
-PASS_GRADE = 10  # G3 from here on is a pass
+FINAL_GRADE = "G3"
+PASS_GRADE = 10  # from here on is a pass
 EARLIER_GRADES = "G1", "G2"
 
 
@@ -29,52 +28,38 @@ def read(path: str | pathlib.Path, grades: bool) -> list[Example]:
 
   Raises:
     InputError: the file cannot be read or is empty, a row has another number of
-      fields than the header, or a grade is no number.
+      fields than the header, or a grade or a number in a column of numbers is
+      not finite.
   """
-  content = text.read_utf8(path)
-  header = content.split("\n", 1)[0]
-  delimiter = ";" if header.count(";") >= header.count(",") else ","
-  rows = list(csv.reader(io.StringIO(content), delimiter=delimiter))
-  names = rows[0]
-  if "G3" not in names:
+  names, rows = columns.read(path, text.read_utf8(path))
+  if FINAL_GRADE not in names:
     raise InputError(
-      f"{path}:1: the columns are {', '.join(names)}, expected G3, the final"
-      " grade, among them"
+      f"{path}:1: the columns are {', '.join(names)}, expected {FINAL_GRADE},"
+      " the final grade, among them"
     )
+  left_out = {FINAL_GRADE, *(() if grades else EARLIER_GRADES)}
+  kept = [name for name in names if name not in left_out]
+  numeric = {n for n in kept if all(_is_number(row[n]) for _, row in rows)}
   examples = []
-  for number, row in enumerate(rows[1:], 2):
-    if not row:
-      continue
-    if len(row) != len(names):
-      raise InputError(
-        f"{path}:{number}: {len(row)} fields, expected {len(names)} as in the"
-        " header"
-      )
-    values = {name: _value(cell) for name, cell in zip(names, row, strict=True)}
-    grade = values.pop("G3")
-    for name, value in {**values, "G3": grade}.items():
-      if isinstance(value, float) and not math.isfinite(value):
-        raise InputError(
-          f"{path}:{number}: {name} is {value}, expected a finite number"
-        )
-    if not isinstance(grade, float):
-      raise InputError(
-        f"{path}:{number}: G3 is {grade!r}, expected a grade from 0 to 20"
-      )
-    if not grades:
-      for name in EARLIER_GRADES:
-        values.pop(name, None)
-    label = "pass" if grade >= PASS_GRADE else "fail"
-    examples.append(Example(values, label))
+  for line, row in rows:
+    values = {
+      name: columns.number(path, line, name, row[name])
+      if name in numeric
+      else row[name].strip()
+      for name in kept
+    }
+    grade = columns.number(path, line, FINAL_GRADE, row[FINAL_GRADE])
+    examples.append(Example(values, "pass" if grade >= PASS_GRADE else "fail"))
   check_not_empty(path, examples, "a header and a student a line")
   return examples
 
 
-def _value(cell: str) -> float | str:
+def _is_number(cell: str) -> bool:
   try:
-    return float(cell)
+    float(cell)
   except ValueError:
-    return cell.strip()
+    return False
+  return True
 
 
 def generate(count: int, seed: int) -> list[Example]:

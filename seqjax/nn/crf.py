@@ -21,6 +21,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from seqjax.recurrence import length_mask
+
 # Added to what is not allowed; finite, so that no score becomes NaN.
 FORBIDDEN = -1e9
 
@@ -51,8 +53,7 @@ def score(
     tags: int `[B, T]`.
     lengths: int `[B]`.
   """
-  steps = jnp.arange(emissions.shape[1])[None]
-  valid = steps < lengths[:, None]
+  valid = length_mask(lengths, emissions.shape[1])
   emitted = jnp.take_along_axis(emissions, tags[..., None], axis=2)[..., 0]
   moved = crf.transitions[tags[:, :-1], tags[:, 1:]]
   last = jnp.take_along_axis(
@@ -82,9 +83,9 @@ def log_partition(
     moved = jax.nn.logsumexp(alpha[:, :, None] + crf.transitions[None], axis=1)
     return jnp.where(valid[:, None], moved + emission, alpha), None
 
-  steps = jnp.arange(1, emissions.shape[1])[:, None]
-  valid = steps < lengths[None]
-  alpha, _ = lax.scan(step, first, (emissions[:, 1:].swapaxes(0, 1), valid))
+  valid = length_mask(lengths, emissions.shape[1])
+  after = emissions.swapaxes(0, 1)[1:], valid.T[1:]
+  alpha, _ = lax.scan(step, first, after)
   total = jax.nn.logsumexp(alpha + crf.end[None], axis=1)
   return jnp.where(lengths > 0, total, 0.0)
 
@@ -124,11 +125,9 @@ def viterbi(
     came_from = jnp.where(valid[:, None], options.argmax(axis=1), stay)
     return new, came_from
 
-  steps = jnp.arange(1, emissions.shape[1])[:, None]
-  valid = steps < lengths[None]
-  best, came_from = lax.scan(
-    forward, first, (emissions[:, 1:].swapaxes(0, 1), valid)
-  )
+  inside = length_mask(lengths, emissions.shape[1])
+  after = emissions.swapaxes(0, 1)[1:], inside.T[1:]
+  best, came_from = lax.scan(forward, first, after)
   best = best + crf.end[None]
   last = best.argmax(axis=1)
 
@@ -138,7 +137,6 @@ def viterbi(
 
   first_tag, rest = lax.scan(backward, last, came_from, reverse=True)
   tags = jnp.concatenate([first_tag[None], rest]).swapaxes(0, 1)
-  inside = jnp.arange(emissions.shape[1])[None] < lengths[:, None]
   return (
     jnp.where(inside, tags, 0),
     jnp.where(lengths > 0, best.max(axis=1), 0.0),

@@ -16,8 +16,7 @@ from sklearn import metrics as sklearn_metrics
 
 from seqjax import nn
 from seqjax.config import Config
-from seqjax.data import batching, dna, images, names, table, tsv
-from seqjax.data.encoders import KINDS
+from seqjax.data import batching, dna, encoders, images, names, table, tsv
 from seqjax.data.examples import Example, Splits, fold, split
 from seqjax.data.vocabulary import UNKNOWN, read_saved
 from seqjax.errors import InputError
@@ -29,16 +28,14 @@ from seqjax.models.one_to_one import OneToOne
 ENCODER_FILE = "encoder.json"
 LABELS_FILE = "labels.json"
 
-# What a format is turned into, see `data.encoders`.
-FORMATS = {
-  "tsv": "words",
-  "names": "chars",
-  "dna": "dna",
-  "idx": "image",
-  "students": "table",
+# What turns a format into arrays.
+FORMATS: dict[str, Any] = {
+  "tsv": encoders.Words,
+  "names": encoders.Chars,
+  "dna": encoders.DNA,
+  "idx": encoders.Images,
+  "students": encoders.Table,
 }
-
-
 _ZERO: Any = 0  # of a class that nothing was found of
 
 
@@ -89,7 +86,7 @@ class Classification:
       )
     self._config, self._saved = config, saved
     self._cache: dict[str, tuple[list[np.ndarray], np.ndarray]] = {}
-    self._kind = KINDS[FORMATS[data.format]]
+    self._kind = FORMATS[data.format]
     self._sequences = data.format != "students"
     self._cells = cells.create(model) if self._sequences else []
     self.items_per_step = config.batch_size

@@ -273,7 +273,7 @@ class Forecasting:
         than the lookback.
     """
     data = self._config.data
-    found = self._read(input or data.path) if input else self._series
+    found = self._read(input) if input else self._series
     if found.names != self._scaling["names"]:
       raise InputError(
         f"{input}: the columns are {', '.join(found.names)}, expected"

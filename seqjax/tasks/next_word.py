@@ -10,7 +10,7 @@ import numpy as np
 
 from seqjax.config import Config
 from seqjax.data.ngram import KneserNey
-from seqjax.data.vocabulary import UNKNOWN, WordVocabulary
+from seqjax.data.vocabulary import UNKNOWN, UNKNOWN_WORD, WordVocabulary
 from seqjax.data.words import TOKENIZERS, join, tokenize
 from seqjax.errors import InputError
 from seqjax.tasks import char_lm
@@ -59,7 +59,7 @@ class NextWord(char_lm.CharLM):
     known = WordVocabulary.count(
       self._parts["train"], data.min_count, data.max_size
     )
-    return WordVocabulary(w for w in known.words if w != "<unk>")
+    return WordVocabulary(w for w in known.words if w != UNKNOWN_WORD)
 
   @functools.cached_property
   def _trigrams(self) -> KneserNey:

@@ -159,7 +159,7 @@ class Tagging:
     )
     return build, nn.functionalize(build(jax.random.key(0)))[1]
 
-  def _scores(self, params, batch: Batch, key=None):
+  def _emissions(self, params, batch: Batch, key=None):
     return self._functional[1](
       params,
       batch.words,
@@ -256,7 +256,7 @@ class Tagging:
 
   def _nats(self, params, batch: Batch, key):
     """Sum of -log p(tags), and the number of sentences."""
-    crf, emissions = self._scores(params, batch, key)
+    crf, emissions = self._emissions(params, batch, key)
     nats = -crf_lib.log_likelihood(crf, emissions, batch.tags, batch.lengths)
     return nats.sum(), (batch.lengths > 0).sum().astype(jnp.float32)
 
@@ -269,7 +269,7 @@ class Tagging:
 
     @jax.jit
     def decode(params, batch):
-      crf, emissions = self._scores(params, batch)
+      crf, emissions = self._emissions(params, batch)
       crf = crf_lib.constrain(crf, allowed, first)
       penalty = self._config.model.outside_penalty
       emissions = emissions.at[..., self.tags.index("O")].add(-penalty)

@@ -201,7 +201,11 @@ def test_images_show_the_ball_where_it_is():
       ":3: 1 fields, expected 2",
     ),
     (lambda p: table.read(p, False), "a;b\n1;2\n", "expected G3"),
-    (lambda p: table.read(p, False), "a;G3\nnan;2\n", ":2: a is nan"),
+    (
+      lambda p: table.read(p, False),
+      "a;G3\nnan;2\n",
+      ":2: a is 'nan', expected a fin",
+    ),
     (lambda p: table.read(p, False), "a;G3\n", "holds no examples"),
     (conll.read, "Jim B-p\nSmith\n", ":2: 'Smith', expected a token and a BIO"),
     (conll.read, "Jim PERSON\n", ":1: 'Jim PERSON', expected"),
@@ -220,7 +224,7 @@ def test_images_show_the_ball_where_it_is():
     (
       physics.read,
       "trajectory,x,y\na,1,?\n",
-      r":2: 'a,1,\?', expected numbers",
+      r":2: y is '\?', expected a fin",
     ),
   ],
 )

@@ -151,7 +151,7 @@ def test_predict_reads_tables_and_images(trained, tmp_path):
   with pytest.raises(InputError, match=":1: no column 'failures'"):
     task.predict(params, input=str(path))
   path.write_text("sleep;hours;attendance;failures\nenough;many;95;0\n")
-  with pytest.raises(InputError, match=":2: hours is 'many', expected a num"):
+  with pytest.raises(InputError, match=":2: hours is 'many', expected a fin"):
     task.predict(params, input=str(path))
   task, params = load(*trained("pixels"))
   path = tmp_path / "images"
