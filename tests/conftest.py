@@ -18,6 +18,20 @@ hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
 
 
+# Rooms in which every cast is written out: JAX promotes no dtype by itself.
+STRICT_DTYPES = "cells", "recurrence", "gradients"
+
+
+@pytest.fixture(autouse=True)
+def strict_dtypes(request):
+  """No silent promotion of dtypes in the tests of some rooms."""
+  if request.path.parent.name not in STRICT_DTYPES:
+    yield
+    return
+  with jax.numpy_dtype_promotion("strict"):
+    yield
+
+
 @pytest.fixture
 def float64():
   """Double precision for the duration of a test."""

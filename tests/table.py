@@ -1,11 +1,16 @@
 """The table of cells x methods: a new cell or method is one line here.
 
-`tests/recurrence/unroll_test.py` runs the whole of it, the README prints it.
+`tests/recurrence/unroll_test.py` runs the whole of it, the README prints what
+is in the package.
 """
+
+import jax
 
 import seqjax
 from seqjax import GRU, LSTM
 from seqjax.recurrence import Associative, Checkpointed, Fused, Newton, Scan
+from tests.attending import AttendingLSTM
+from tests.fast_weights import FastWeights
 
 CELLS = {
   "Elman": seqjax.Elman(4),
@@ -37,7 +42,60 @@ CELLS = {
     GRU(4), 0.3, variational=False
   ),
   "Zoneout": seqjax.Zoneout(LSTM(4), h=0.2, c=0.3),
+  # These live in the tests: a carry of matrices, params with rows.
+  "FastWeights": FastWeights(3),
+  "AttendingLSTM": AttendingLSTM(4, 2),
 }
+
+# How a config says the cells of the package.
+EXPRESSIONS = {
+  "Elman": "elman(hidden_size=4)",
+  "IndRNN": "indrnn(hidden_size=4)",
+  "LSTM": "lstm(hidden_size=4)",
+  "LSTM, peepholes": "lstm(hidden_size=4, peepholes=True)",
+  "LSTM, projection": "lstm(hidden_size=4, projection_size=3)",
+  "GRU": "gru(hidden_size=4)",
+  "GRU, original": "gru(hidden_size=4, reset_after=False)",
+  "MGU": "mgu(hidden_size=4)",
+  "LayerNormLSTM": "layer_norm_lstm(hidden_size=4)",
+  "LayerNormGRU": "layer_norm_gru(hidden_size=4)",
+  "OutputFeedback": "output_feedback(hidden_size=4, output_size=2)",
+  "Autoregressive": "autoregressive(lstm(hidden_size=4), output_size=2)",
+  "LinearRNN": "linear_rnn(hidden_size=4)",
+  "MinGRU": "min_gru(hidden_size=4)",
+  "MinLSTM": "min_lstm(hidden_size=4)",
+  "LRU": "lru(hidden_size=4, output_size=2)",
+  "Stack": "stack(lstm(hidden_size=4), gru(hidden_size=3))",
+  "Stack, linear": (
+    "stack(min_gru(hidden_size=4), lru(hidden_size=3, output_size=2))"
+  ),
+  "Residual": "residual(lstm(hidden_size=3))",
+  "LearnedCarry": "learned_carry(lstm(hidden_size=4))",
+  "LearnedCarry, linear": "learned_carry(min_gru(hidden_size=4))",
+  "WeightDrop": "weight_drop(lstm(hidden_size=4), rate=0.3)",
+  "Dropout": "dropout(gru(hidden_size=4), inputs=0.3, outputs=0.4)",
+  "Dropout, per step": (
+    "dropout(gru(hidden_size=4), inputs=0.3, outputs=0.4, variational=False)"
+  ),
+  "RecurrentDropout": "recurrent_dropout(lstm(hidden_size=4), rate=0.3)",
+  "RecurrentDropout, per step": (
+    "recurrent_dropout(gru(hidden_size=4), rate=0.3, variational=False)"
+  ),
+  "Zoneout": "zoneout(lstm(hidden_size=4), h=0.2, c=0.3)",
+}
+
+
+def complete(cell, params, batch_shape=()):
+  """`params` with what belongs to rows, where the cell needs it."""
+  if not isinstance(cell, AttendingLSTM):
+    return params
+  key, source = jax.random.key(11), 3
+  return cell.attend(
+    params,
+    jax.random.normal(key, (*batch_shape, source, cell.memory_size)),
+    jax.random.randint(key, batch_shape, 0, source + 1),
+  )
+
 
 METHODS = {
   "scan": Scan(),
@@ -65,6 +123,7 @@ UNFACTORED = LINEAR | {
   "Autoregressive",
   "RecurrentDropout, per step",
   "Zoneout",
+  "AttendingLSTM",
 }
 RUNS = {
   "fused": set(CELLS) - UNFACTORED,
@@ -129,7 +188,7 @@ def markdown() -> str:
     "| cell | " + " | ".join(f"`{m}`" for m in README_METHODS) + " |",
     "|---" * (1 + len(README_METHODS)) + "|",
   ]
-  for name in CELLS:
+  for name in EXPRESSIONS:
     ticks = [
       ("GPU" if name in on_gpu[method] else "–")
       if method in on_gpu

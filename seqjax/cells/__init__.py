@@ -3,6 +3,7 @@
 from seqjax.cells.base import Cell as Cell
 from seqjax.cells.base import FactoredCell as FactoredCell
 from seqjax.cells.base import LinearCell as LinearCell
+from seqjax.cells.base import Rows as Rows
 from seqjax.cells.elman import Elman as Elman
 from seqjax.cells.elman import ElmanCarry as ElmanCarry
 from seqjax.cells.elman import ElmanParams as ElmanParams

@@ -16,7 +16,7 @@ Axis letters used in the whole package:
 """
 
 import abc
-import functools
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,14 +32,42 @@ Carry = Any  # a NamedTuple of floating-point arrays, or a tuple of such
 PREPARE_POSITION = 2**32 - 1
 
 
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True, eq=False)
+class Rows:
+  """Marks what belongs to rows among the params of a cell.
+
+  An encoder's memory, a mask with an entry for every row: constant over the
+  sequence as weights are, but with the axes of the batch in front. The mark
+  tells both apart, in checks and where rows are split over devices.
+
+  Attributes:
+    value: a tree of floating-point arrays `[*batch, ...]`; a mask is 1 or 0,
+      so that `jax.grad` over all params works.
+  """
+
+  value: Any
+
+
 class Cell(abc.ABC):
   """One time step of a recurrence.
 
   What stays the same over a sequence is `params`, what changes is `carry`,
   what arrives at each step is `inputs`.
+
+  What stays the same but differs from row to row stands in the params as
+  `Rows`. `init` cannot know it and leaves such a field None. `prepare` puts in
+  what is drawn; what comes from elsewhere a method of the cell's own, of the
+  kind `attend(params, memory, lengths) -> params`. Until then `rows_of` is an
+  error that names that method.
   """
 
   output_size: int  # size of the last axis of the output
+
+  @property
+  def noisy(self) -> bool:
+    """Whether a step makes use of its key."""
+    return False
 
   @property
   def factored(self) -> bool:
@@ -56,14 +84,18 @@ class Cell(abc.ABC):
 
     Returns:
       A NamedTuple of float32 arrays; the kernels of all gates lie side by side
-      in one matrix, each gate initialised on its own.
+      in one matrix, each gate initialised on its own. None stands where a
+      method of the cell puts `Rows`.
     """
 
   @abc.abstractmethod
   def initial_carry(
     self, params: Params, batch_shape: Sequence[int] = ()
   ) -> Carry:
-    """The carry before the first step: arrays `[*batch, size]`."""
+    """The carry before the first step.
+
+    Floating-point arrays `[*batch, ...]`: vectors, but also matrices.
+    """
 
   @abc.abstractmethod
   def step(
@@ -114,7 +146,8 @@ class FactoredCell(Cell):
 
   where `combine`, linear, leaves of both products only what is needed: their
   sum, for most gates. Evaluation methods that exploit these cuts need no more
-  knowledge of the cell.
+  knowledge of the cell. All parts also take a time axis in front of the batch:
+  `align` puts what `Rows` hold in its place.
   """
 
   @property
@@ -127,6 +160,11 @@ class FactoredCell(Cell):
 
     Then the Jacobian of a step is a few diagonals and the kernel of `recur`.
     """
+    return True
+
+  @property
+  def activate_has_params(self) -> bool:
+    """Whether `activate` uses params. If not, its gradient costs less."""
     return True
 
   @abc.abstractmethod
@@ -170,7 +208,7 @@ class LinearCell(Cell):
   parallel (Blelloch 1990, "Prefix sums and their applications"; Martin and
   Cundy 2018, "Parallelizing linear recurrent neural nets over sequence
   length"). The state is one array, real or complex; the carry holds it as
-  floating-point leaves.
+  floating-point leaves. A state of matrices is flattened by `to_state`.
   """
 
   @abc.abstractmethod
@@ -222,6 +260,12 @@ def matmul(
     (((inputs.ndim - 1,), (0,)), ((), ())),
     preferred_element_type=dtype,
   )
+
+
+def wide(dtype) -> jnp.dtype:
+  """`dtype`, or float32 in place of one of 16 bits."""
+  dtype = jnp.dtype(dtype)
+  return dtype if dtype.itemsize >= 4 else jnp.dtype("float32")
 
 
 def affine(
@@ -290,50 +334,44 @@ def dropout_mask(key, rate: float, shape, dtype="float32") -> jax.Array:
   return keep.astype(dtype) / (1.0 - rate)
 
 
-@functools.lru_cache(maxsize=256)
-def _expected_params(cell: Cell, input_size: int) -> Params:
-  return jax.eval_shape(
-    lambda: cell.init(jax.random.key(0), input_size)  # shapes only, no work
-  )
+def map_params(params: Params, *, weights=None, rows=None) -> Params:
+  """`params` with `weights(leaf)` for weights, `rows(Rows)` for `Rows`.
+
+  What has no function stays as it is.
+  """
+
+  def convert(node):
+    function = rows if isinstance(node, Rows) else weights
+    return node if function is None else function(node)
+
+  return jax.tree.map(convert, params, is_leaf=_is_rows)
 
 
-def check_params(cell: Cell, params: Params) -> None:
-  """Raises ValueError unless `params` have the shapes `cell.init` gives."""
-  try:
-    input_size = cell.input_size(params)
-    expected = _expected_params(cell, input_size)
-  except (AttributeError, IndexError, TypeError) as error:
+def has_rows(params: Params) -> bool:
+  """Whether something in `params` belongs to rows."""
+  return any(map(_is_rows, jax.tree.leaves(params, is_leaf=_is_rows)))
+
+
+def rows_of(cell: Cell, params: Params, field: str, method: str) -> Any:
+  """What the `Rows` in a field of `params` hold.
+
+  Args:
+    cell: whose params they are.
+    params: its params.
+    field: name of the field.
+    method: name of the method of `cell` that fills it.
+
+  Raises:
+    ValueError: it has not been filled.
+  """
+  rows = getattr(params, field)
+  if rows is None:
     raise ValueError(
-      f"params do not belong to {cell}: got {_describe(params)}"
-    ) from error
-  check_like("params", params, expected, f"{cell}")
-
-
-def same_shapes(cell: Cell, params: Params) -> bool:
-  """Whether `params` are as `cell.init` gives them, nothing a row has own."""
-  expected = _expected_params(cell, cell.input_size(params))
-  return jax.tree.map(jnp.shape, params) == jax.tree.map(jnp.shape, expected)
-
-
-def check_like(argument: str, tree: Any, expected: Any, owner: str) -> None:
-  """Raises ValueError unless both trees have one structure and its shapes."""
-  if jax.tree.structure(tree) != jax.tree.structure(expected):
-    raise ValueError(
-      f"{argument} is {_describe(tree)}, expected {_describe(expected)}"
-      f" for {owner}"
+      f"params.{field} is None, expected what {type(cell).__name__}.{method}"
+      " puts there: call it before the run"
     )
-  pairs = zip(
-    jax.tree_util.tree_leaves_with_path(tree),
-    jax.tree.leaves(expected),
-    strict=True,
-  )
-  for (path, leaf), like in pairs:
-    if jnp.shape(leaf) != like.shape:
-      raise ValueError(
-        f"{argument}{jax.tree_util.keystr(path)} has shape {jnp.shape(leaf)},"
-        f" expected {like.shape} for {owner}"
-      )
+  return rows.value
 
 
-def _describe(tree: Any) -> str:
-  return str(jax.tree.map(jnp.shape, tree))
+def _is_rows(node: Any) -> bool:
+  return isinstance(node, Rows)

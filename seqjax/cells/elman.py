@@ -59,6 +59,10 @@ class Elman(base.FactoredCell):
   def output_size(self) -> int:
     return self.hidden_size
 
+  @property
+  def activate_has_params(self) -> bool:
+    return False
+
   def init(self, key: jax.Array, input_size: int) -> ElmanParams:
     base.check_size("input_size", input_size)
     key_x, key_h = jax.random.split(key)

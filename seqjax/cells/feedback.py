@@ -164,6 +164,10 @@ class Autoregressive(base.Cell):
       jnp.zeros((self.output_size,)),
     )
 
+  @property
+  def noisy(self) -> bool:
+    return self.cell.noisy
+
   def input_size(self, params: AutoregressiveParams) -> int:
     return self.cell.input_size(params.cell) - self.output_size
 

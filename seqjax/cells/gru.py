@@ -95,6 +95,10 @@ class GRU(base.FactoredCell):
   def factored(self) -> bool:
     return self.reset_after
 
+  @property
+  def activate_has_params(self) -> bool:
+    return False
+
   def init(
     self, key: jax.Array, input_size: int
   ) -> GRUParams | OriginalGRUParams:

@@ -57,6 +57,10 @@ class IndRNN(base.FactoredCell):
   def output_size(self) -> int:
     return self.hidden_size
 
+  @property
+  def activate_has_params(self) -> bool:
+    return False
+
   def init(self, key: jax.Array, input_size: int) -> IndRNNParams:
     base.check_size("input_size", input_size)
     key_x, key_u = jax.random.split(key)

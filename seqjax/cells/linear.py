@@ -332,9 +332,7 @@ class LRU(base.LinearCell):
 
   def to_state(self, carry: LRUCarry) -> jax.Array:
     # XLA has no complex number of 16-bit parts.
-    real, imaginary = (
-      x.astype(jnp.promote_types(x.dtype, "float32")) for x in carry
-    )
+    real, imaginary = (x.astype(base.wide(x.dtype)) for x in carry)
     return jax.lax.complex(real, imaginary)
 
   def to_carry(self, state: jax.Array) -> LRUCarry:

@@ -97,6 +97,10 @@ class LSTM(base.FactoredCell):
   def pointwise(self) -> bool:
     return not self.projection_size
 
+  @property
+  def activate_has_params(self) -> bool:
+    return self.peepholes or bool(self.projection_size)
+
   def init(self, key: jax.Array, input_size: int) -> LSTMParams:
     base.check_size("input_size", input_size)
     key_x, key_h = jax.random.split(key)

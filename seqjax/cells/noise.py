@@ -56,6 +56,10 @@ class Zoneout(base.Cell):
       raise ValueError(f"c is {self.c}, expected 0: {self.cell} has no cell c")
     return params
 
+  @property
+  def noisy(self) -> bool:
+    return bool(self.h or self.c) or self.cell.noisy
+
   def input_size(self, params) -> int:
     return self.cell.input_size(params)
 
@@ -84,7 +88,8 @@ class Zoneout(base.Cell):
 
 class RecurrentDropoutParams(NamedTuple):
   cell: base.Params
-  mask: jax.Array | None = None  # [*batch, hidden_size], drawn by `prepare`
+  # [*batch, hidden_size], drawn by `prepare`.
+  mask: base.Rows | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -128,6 +133,14 @@ class RecurrentDropout(base.FactoredCell):
     return False  # what `recur` multiplies by differs from row to row
 
   @property
+  def activate_has_params(self) -> bool:
+    return self.cell.activate_has_params
+
+  @property
+  def noisy(self) -> bool:
+    return bool(self.rate) and not self.variational
+
+  @property
   def output_size(self) -> int:
     return self.cell.output_size
 
@@ -146,17 +159,17 @@ class RecurrentDropout(base.FactoredCell):
   def prepare(self, params, batch_shape=(), *, key=None):
     cell = self.cell.prepare(params.cell, batch_shape, key=base.subkey(key, 0))
     if key is None or not self.variational or not self.rate:
-      return RecurrentDropoutParams(cell)
+      return params._replace(cell=cell)
     carry = self.cell.initial_carry(cell, batch_shape)
     mask = base.dropout_mask(base.subkey(key, 1), self.rate, carry.h.shape)
-    return RecurrentDropoutParams(cell, mask)
+    return RecurrentDropoutParams(cell, base.Rows(mask))
 
   def project(self, params, inputs):
     return self.cell.project(params.cell, inputs)
 
   def recur(self, params, carry):
     if params.mask is not None:
-      mask = base.align(params.mask, carry.h).astype(carry.h.dtype)
+      mask = base.align(params.mask.value, carry.h).astype(carry.h.dtype)
       carry = carry._replace(h=carry.h * mask)
     return self.cell.recur(params.cell, carry)
 
@@ -169,5 +182,5 @@ class RecurrentDropout(base.FactoredCell):
   def step(self, params, carry, inputs, *, key=None):
     if key is not None and self.rate and not self.variational:
       mask = base.dropout_mask(key, self.rate, carry.h.shape)
-      params = params._replace(mask=mask)
+      params = params._replace(mask=base.Rows(mask))
     return super().step(params, carry, inputs)

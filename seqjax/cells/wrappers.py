@@ -47,6 +47,10 @@ class Stack(base.Cell):
   def output_size(self) -> int:
     return self.layers[-1].output_size
 
+  @property
+  def noisy(self) -> bool:
+    return any(layer.noisy for layer in self.layers)
+
   def init(self, key: jax.Array, input_size: int) -> tuple:
     params = []
     for index, layer in enumerate(self.layers):
@@ -93,6 +97,10 @@ class Outer(base.Cell):
   @property
   def output_size(self) -> int:
     return self.cell.output_size
+
+  @property
+  def noisy(self) -> bool:
+    return self.cell.noisy
 
   def inner(self, params):
     """The parameters of `cell`. Default: these are all."""
@@ -253,8 +261,8 @@ class WeightDrop(Outer):
 class DropoutParams(NamedTuple):
   cell: base.Params
   # Drawn by `prepare` where one mask serves the whole sequence.
-  input_mask: jax.Array | None = None  # [*batch, input_size]
-  output_mask: jax.Array | None = None  # [*batch, output_size]
+  input_mask: base.Rows | None = None  # [*batch, input_size]
+  output_mask: base.Rows | None = None  # [*batch, output_size]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -290,6 +298,11 @@ class Dropout(Outer):
     base.check_rate("inputs", self.inputs)
     base.check_rate("outputs", self.outputs)
 
+  @property
+  def noisy(self) -> bool:
+    drops = bool(self.inputs or self.outputs)
+    return (drops and not self.variational) or self.cell.noisy
+
   def init(self, key: jax.Array, input_size: int) -> DropoutParams:
     return DropoutParams(self.cell.init(key, input_size))
 
@@ -299,12 +312,14 @@ class Dropout(Outer):
   def prepare(self, params, batch_shape=(), *, key=None):
     cell = self.cell.prepare(params.cell, batch_shape, key=base.subkey(key, 0))
     if key is None or not self.variational:
-      return DropoutParams(cell)
-    draw = lambda index, rate, size: (
-      base.dropout_mask(base.subkey(key, index), rate, (*batch_shape, size))
-      if rate
-      else None
-    )
+      return params._replace(cell=cell)
+
+    def draw(index, rate, size):
+      if not rate:
+        return None
+      shape = (*batch_shape, size)
+      return base.Rows(base.dropout_mask(base.subkey(key, index), rate, shape))
+
     return DropoutParams(
       cell,
       draw(1, self.inputs, self.input_size(params)),
@@ -319,5 +334,5 @@ class Dropout(Outer):
 
   def _drop(self, x, rate, mask, key):
     if mask is None and rate and key is not None and not self.variational:
-      mask = base.dropout_mask(key, rate, x.shape)
-    return x if mask is None else x * mask.astype(x.dtype)
+      mask = base.Rows(base.dropout_mask(key, rate, x.shape))
+    return x if mask is None else x * mask.value.astype(x.dtype)

@@ -6,9 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from seqjax.cells import GRU, LSTM, MGU, MinGRU, MinLSTM, base
-from seqjax.cells import gru as gru_lib
-from seqjax.cells import lstm as lstm_lib
+from seqjax.cells import GRU, LSTM, MGU, MinGRU, MinLSTM, base, gru, lstm
 
 # A gate below the one or above the other counts as saturated.
 SATURATED = 0.05, 0.95
@@ -55,9 +53,9 @@ def gate_values(cell: base.Cell, params, carry, inputs) -> dict:
   names: tuple[str, ...]
   match cell:
     case LSTM():
-      names = lstm_lib.GATE_ORDER
+      names = lstm.GATE_ORDER
     case GRU():
-      names = gru_lib.GATE_ORDER
+      names = gru.GATE_ORDER
     case MGU():
       names = ("f", "n")
     case MinGRU():

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.flatten_util import ravel_pytree
 
 from seqjax.cells import base
 
@@ -13,15 +14,13 @@ def flat_step(cell: base.Cell, params, carry):
 
   The state is all leaves of the carry in one vector `[N]`, in their order.
   """
-  leaves, treedef = jax.tree.flatten(carry)
-  ends = np.cumsum([leaf.shape[-1] for leaf in leaves])[:-1]
+  state, unravel = ravel_pytree(carry)
 
   def f(state, x):
-    carry = treedef.unflatten(jnp.split(state, ends))
-    new, _ = cell.step(params, carry, x)
-    return jnp.concatenate(jax.tree.leaves(new))
+    new, _ = cell.step(params, unravel(state), x)
+    return ravel_pytree(new)[0]
 
-  return f, jnp.concatenate(leaves)
+  return f, state
 
 
 def step_jacobians(

@@ -9,7 +9,7 @@ import optax
 from jax import lax
 
 from seqjax.cells import base
-from seqjax.gradients import taps as taps_lib
+from seqjax.gradients.taps import tapped_unroll, zero_taps
 from seqjax.recurrence import arguments
 from seqjax.recurrence.unroll import unroll
 
@@ -57,8 +57,9 @@ def hidden_gradient_norms(
     lengths: as for `unroll`, and so are `resets`, `initial_carry` and `key`.
 
   Returns:
-    A tree like the carry, leaves `[*batch, time]`: Euclidean norms over the
-    features, row by row. Exactly zero past a row's end and after the step `at`.
+    A tree like the carry, leaves `[*batch, time]`: Euclidean norms over all
+    entries of a row, be its state a vector or a matrix. Exactly zero past a
+    row's end and after the step `at`.
 
   Raises:
     ValueError: as `unroll`; `at` is no step of the sequence.
@@ -85,12 +86,13 @@ def hidden_gradient_norms(
     weights = (steps == at) & (steps < ends)
 
   def loss(taps):
-    _, outputs = taps_lib.tapped_unroll(cell, params, sequence, taps)
+    _, outputs = tapped_unroll(cell, params, sequence, taps)
     return jnp.where(weights, step_loss(outputs), 0.0).sum()
 
-  zeros = taps_lib.zero_taps(cell, params, tuple(batch), time)
+  zeros = zero_taps(cell, params, tuple(batch), time)
   grads = jax.grad(loss)(zeros)
-  return jax.tree.map(lambda g: jnp.moveaxis(_norm(g), 0, -1), grads)
+  flat = lambda g: g.reshape(time, *batch, -1)
+  return jax.tree.map(lambda g: jnp.moveaxis(_norm(flat(g)), 0, -1), grads)
 
 
 def together(norms) -> jax.Array:

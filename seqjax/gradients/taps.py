@@ -5,7 +5,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from seqjax.cells import base, wrappers
-from seqjax.recurrence import arguments, lengths
+from seqjax.recurrence import arguments, masks
 
 
 def tapped_unroll(cell: base.Cell, params, sequence, taps):
@@ -24,7 +24,7 @@ def tapped_unroll(cell: base.Cell, params, sequence, taps):
     cell: what to run.
     params: its parameters.
     sequence: from `arguments.check`.
-    taps: like the carry, leaves `[time, *batch, size]`.
+    taps: like the carry, leaves `[time, *batch, ...]`.
 
   Returns:
     `(carry, outputs)`, outputs `[time, *batch, output_size]`.
@@ -34,22 +34,20 @@ def tapped_unroll(cell: base.Cell, params, sequence, taps):
   def body(carry, step):
     step, taps = step
     if step.reset is not None:
-      carry = lengths.select(step.reset, fresh, carry)
+      carry = masks.select(step.reset, fresh, carry)
     if step.valid is not None:
-      taps = lengths.select(
-        step.valid, taps, jax.tree.map(jnp.zeros_like, taps)
-      )
+      taps = masks.select(step.valid, taps, jax.tree.map(jnp.zeros_like, taps))
     new_carry, output = _step(cell, params, carry, step.inputs, step.key, taps)
     if step.valid is not None:
-      new_carry = lengths.select(step.valid, new_carry, carry)
-      output = lengths.select(step.valid, output, jnp.zeros_like(output))
+      new_carry = masks.select(step.valid, new_carry, carry)
+      output = masks.select(step.valid, output, jnp.zeros_like(output))
     return new_carry, output
 
   return lax.scan(body, carry, (steps, taps))
 
 
 def zero_taps(cell: base.Cell, params, batch_shape, time: int):
-  """Zeros like the carry, leaves `[time, *batch, size]`."""
+  """Zeros like the carry, leaves `[time, *batch, ...]`."""
   carry = jax.eval_shape(lambda p: cell.initial_carry(p, batch_shape), params)
   return jax.tree.map(lambda c: jnp.zeros((time, *c.shape), c.dtype), carry)
 

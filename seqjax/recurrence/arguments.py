@@ -1,13 +1,13 @@
 """From what a caller passes to what a method runs, with all checks."""
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from seqjax.cells import base
-from seqjax.recurrence import lengths as lengths_lib
+from seqjax.recurrence import masks
 from seqjax.recurrence.scan import Steps
 
 
@@ -46,7 +46,8 @@ def check(
       f"inputs has dtype {inputs.dtype}, expected a floating dtype (embed or"
       " one-hot encode integers first)"
     )
-  base.check_params(cell, params)
+  batch_shape = inputs.shape[1:-1] if time_major else inputs.shape[:-2]
+  check_params(cell, params, batch_shape)
   input_size = cell.input_size(params)
   if inputs.shape[-1] != input_size:
     raise ValueError(
@@ -55,21 +56,20 @@ def check(
     )
   if not time_major:
     inputs = jnp.moveaxis(inputs, -2, 0)
-  time, *batch = inputs.shape[:-1]
-  batch_shape = tuple(batch)
+  time = inputs.shape[0]
   if resets is not None:
-    flags = (time, *batch) if time_major else (*batch, time)
-    lengths_lib.check_resets(resets, flags)
+    flags = (time, *batch_shape) if time_major else (*batch_shape, time)
+    masks.check_resets(resets, flags)
     resets = jnp.asarray(resets)
     resets = resets if time_major else jnp.moveaxis(resets, -1, 0)
   if lengths is not None:
-    lengths_lib.check_lengths(lengths, batch_shape, time)
+    masks.check_lengths(lengths, batch_shape, time)
     lengths = jnp.asarray(lengths)
   if initial_carry is not None:
     expected = jax.eval_shape(
       functools.partial(cell.initial_carry, batch_shape=batch_shape), params
     )
-    base.check_like("initial_carry", initial_carry, expected, f"{cell}")
+    check_like("initial_carry", initial_carry, expected, f"{cell}")
   return Sequence(inputs, lengths, resets, initial_carry, key)
 
 
@@ -85,9 +85,9 @@ def prepare(cell: base.Cell, params, sequence: Sequence):
   time, *batch = inputs.shape[:-1]
   valid = keys = prepare_key = None
   if lengths is not None:
-    valid = jnp.moveaxis(lengths_lib.length_mask(lengths, time), -1, 0)
+    valid = jnp.moveaxis(masks.length_mask(lengths, time), -1, 0)
     # A NaN in the padding would survive `where` in the gradient.
-    inputs = lengths_lib.select(valid, inputs, jnp.zeros_like(inputs))
+    inputs = masks.select(valid, inputs, jnp.zeros_like(inputs))
     if resets is not None:
       resets = resets & valid
   if key is not None:
@@ -98,3 +98,65 @@ def prepare(cell: base.Cell, params, sequence: Sequence):
   if carry is None:
     carry = fresh_carry
   return params, carry, fresh_carry, Steps(inputs, valid, resets, keys)
+
+
+@functools.lru_cache(maxsize=256)
+def _expected_params(cell: base.Cell, input_size: int) -> base.Params:
+  return jax.eval_shape(
+    lambda: cell.init(jax.random.key(0), input_size)  # shapes only, no work
+  )
+
+
+def check_params(
+  cell: base.Cell, params: base.Params, batch_shape: tuple[int, ...]
+) -> None:
+  """Raises ValueError unless `params` have the shapes `cell.init` gives.
+
+  `Rows` among them are checked against the shape of the batch instead.
+  """
+  try:
+    input_size = cell.input_size(params)
+    expected = _expected_params(cell, input_size)
+  except (AttributeError, IndexError, TypeError) as error:
+    raise ValueError(
+      f"params do not belong to {cell}: got {_describe(params)}"
+    ) from error
+  weights = base.map_params(params, rows=lambda value: None)
+  check_like("params", weights, expected, f"{cell}")
+  rows = base.map_params(params, weights=lambda value: None)
+  for path, leaf in jax.tree_util.tree_leaves_with_path(rows):
+    name = f"params{jax.tree_util.keystr(path)}"
+    if jnp.shape(leaf)[: len(batch_shape)] != batch_shape:
+      raise ValueError(
+        f"{name} has shape {jnp.shape(leaf)}, expected {batch_shape} in front,"
+        " the batch shape of the inputs"
+      )
+    if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
+      raise ValueError(
+        f"{name} has dtype {jnp.result_type(leaf)}, expected a floating dtype,"
+        " for masks too"
+      )
+
+
+def check_like(argument: str, tree: Any, expected: Any, owner: str) -> None:
+  """Raises ValueError unless both trees have one structure and its shapes."""
+  if jax.tree.structure(tree) != jax.tree.structure(expected):
+    raise ValueError(
+      f"{argument} is {_describe(tree)}, expected {_describe(expected)}"
+      f" for {owner}"
+    )
+  pairs = zip(
+    jax.tree_util.tree_leaves_with_path(tree),
+    jax.tree.leaves(expected),
+    strict=True,
+  )
+  for (path, leaf), like in pairs:
+    if jnp.shape(leaf) != like.shape:
+      raise ValueError(
+        f"{argument}{jax.tree_util.keystr(path)} has shape {jnp.shape(leaf)},"
+        f" expected {like.shape} for {owner}"
+      )
+
+
+def _describe(tree: Any) -> str:
+  return str(jax.tree.map(jnp.shape, tree))

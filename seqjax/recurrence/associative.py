@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.cells import base
-from seqjax.recurrence import lengths
+from seqjax.recurrence import masks
 from seqjax.recurrence.linear_scan import linear_scan
 from seqjax.recurrence.scan import Steps
 
@@ -47,16 +47,16 @@ class Associative:
     a, b = cell.coefficients(params, steps.inputs)
     if steps.reset is not None:
       fresh = base.align(cell.to_state(fresh_carry), a)
-      b = lengths.select(steps.reset, a * fresh + b, b)
-      a = lengths.select(steps.reset, jnp.zeros_like(a), a)
+      b = masks.select(steps.reset, a * fresh + b, b)
+      a = masks.select(steps.reset, jnp.zeros_like(a), a)
     if steps.valid is not None:
-      a = lengths.select(steps.valid, a, jnp.ones_like(a))
-      b = lengths.select(steps.valid, b, jnp.zeros_like(b))
+      a = masks.select(steps.valid, a, jnp.ones_like(a))
+      b = masks.select(steps.valid, b, jnp.zeros_like(b))
     start = cell.to_state(carry).astype(b.dtype)
     states = linear_scan(a, b, start, reverse=reverse)
     outputs = cell.readout(params, states, steps.inputs)
     if steps.valid is not None:
-      outputs = lengths.select(steps.valid, outputs, jnp.zeros_like(outputs))
+      outputs = masks.select(steps.valid, outputs, jnp.zeros_like(outputs))
     last = cell.to_carry(states[0 if reverse else -1])
     last = jax.tree.map(lambda new, old: new.astype(old.dtype), last, carry)
     return last, outputs

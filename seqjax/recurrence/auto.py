@@ -25,7 +25,7 @@ class Auto:
 
   Each layer of a stack is chosen for on its own. "scan" is the only one that
   every transformation of JAX works on, and on one CPU device as fast as any
-  (docs/performance.md); when rows are split: see `mesh.splits`. "checkpointed",
+  (docs/performance.md); when rows are split: see `rows.splits`. "checkpointed",
   "newton", "cudnn" and "pallas" are for who asks for them.
   """
 

@@ -9,7 +9,7 @@ from jax.extend import backend as jax_backend
 
 from seqjax.cells import base
 from seqjax.cells.lstm import LSTM, LSTMParams
-from seqjax.recurrence import lengths
+from seqjax.recurrence import masks
 from seqjax.recurrence.scan import Steps
 
 # The kernel; the tests put the pure reference in its place.
@@ -83,11 +83,11 @@ class Cudnn:
     count = jnp.full((rows,), time, jnp.int32)
     if steps.valid is not None:
       count = steps.valid.reshape(time, rows).sum(axis=0).astype(jnp.int32)
-    valid = lengths.length_mask(count, time)
+    valid = masks.length_mask(count, time)
     # What cuDNN writes into the padding's gradient is not documented.
-    inputs = lengths.select(valid, inputs, jnp.zeros_like(inputs))
+    inputs = masks.select(valid, inputs, jnp.zeros_like(inputs))
     if reverse:
-      inputs = lengths.reverse_rows(inputs, count)
+      inputs = masks.reverse_rows(inputs, count)
     h, c = (x.reshape(1, rows, size).astype(jnp.float32) for x in carry)
     outputs, new_h, new_c = kernel(
       inputs.astype(jnp.float32),
@@ -102,14 +102,12 @@ class Cudnn:
       False,  # bidirectional
       jax.lax.Precision.HIGHEST if self.exact else jax.lax.Precision.HIGH,
     )
-    outputs = lengths.select(valid, outputs, jnp.zeros_like(outputs))
+    outputs = masks.select(valid, outputs, jnp.zeros_like(outputs))
     if reverse:
-      outputs = lengths.reverse_rows(outputs, count)
+      outputs = masks.reverse_rows(outputs, count)
     new_carry = type(carry)(
       *(
-        lengths.select(
-          count > 0, new[0].reshape(-1, size), old.reshape(-1, size)
-        )
+        masks.select(count > 0, new[0].reshape(-1, size), old.reshape(-1, size))
         .reshape(old.shape)
         .astype(old.dtype)
         for new, old in zip((new_h, new_c), carry, strict=True)

@@ -10,14 +10,13 @@ the recurrent kernel is one matrix product.
 
 import dataclasses
 import functools
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from seqjax.cells import base
-from seqjax.recurrence import lengths
+from seqjax.recurrence import masks
 from seqjax.recurrence.scan import Steps
 
 
@@ -67,9 +66,10 @@ class Fused:
       first = jax.default_backend() != "cpu"
     flags = steps.valid, steps.reset
     # Rows that are split among devices must not be merged with time, unless
-    # this program is that of one device.
+    # this program is that of one device; never if something belongs to them.
     manual = jax.sharding.get_abstract_mesh().manual_axes
     flat = bool(manual) or jax.device_count() == 1
+    flat = flat and not base.has_rows(params)
     return _run(
       cell,
       first,
@@ -90,8 +90,8 @@ def _pointwise(cell, params, carry, pre, valid):
     lambda new, old: new.astype(old.dtype), new_carry, carry
   )
   if valid is not None:
-    new_carry = lengths.select(valid, new_carry, carry)
-    output = lengths.select(valid, output, jnp.zeros_like(output))
+    new_carry = masks.select(valid, new_carry, carry)
+    output = masks.select(valid, output, jnp.zeros_like(output))
   return new_carry, output
 
 
@@ -123,7 +123,7 @@ def _forward(
   def body(carry, step):
     x, (valid, reset) = step
     if reset is not None:
-      carry = lengths.select(reset, fresh_carry, carry)
+      carry = masks.select(reset, fresh_carry, carry)
     projected = x if first else cell.project(params, x)
     pre = _kept_apart(cell.combine(projected, cell.recur(params, carry)))
     new_carry, output = _pointwise(cell, params, carry, pre, valid)
@@ -139,10 +139,11 @@ def _backward(cell, first, reverse, flat, saved, cotangents):
   params, fresh_carry, inputs, flags, carries, pres = saved
   d_last, d_outputs = cotangents
   zeros = jax.tree.map(jnp.zeros_like, fresh_carry)
-  update_learns = _uses_params(cell, params, carries, pres)
+  update_learns = cell.activate_has_params
   # Transposed once, in memory, for the products of the backward loop.
-  turned = jax.tree.map(
-    lambda p: lax.optimization_barrier(p.T).T if p.ndim == 2 else p, params
+  turned = base.map_params(
+    params,
+    weights=lambda p: lax.optimization_barrier(p.T).T if p.ndim == 2 else p,
   )
 
   def recurred(carry):
@@ -160,9 +161,9 @@ def _backward(cell, first, reverse, flat, saved, cotangents):
     d_carry = jax.tree.map(jnp.add, d_carry, through_kernel)
     if reset is not None:
       d_fresh = jax.tree.map(
-        jnp.add, d_fresh, lengths.select(reset, d_carry, zeros)
+        jnp.add, d_fresh, masks.select(reset, d_carry, zeros)
       )
-      d_carry = lengths.select(reset, zeros, d_carry)
+      d_carry = masks.select(reset, zeros, d_carry)
     return (d_carry, d_fresh), (d_pre, d_new_carry if update_learns else None)
 
   (d_carry, d_fresh), (d_pres, d_new_carries) = lax.scan(
@@ -174,7 +175,8 @@ def _backward(cell, first, reverse, flat, saved, cotangents):
 
   # Weight gradients, all time steps at once: one product over time and batch,
   # which the CPU compiler does well only if they are one axis.
-  merge = lambda x: x.reshape(-1, x.shape[-1]) if flat else x
+  lead = inputs.ndim - 1  # time and batch
+  merge = lambda x: x.reshape(-1, *x.shape[lead:]) if flat else x
   _, pull = jax.vjp(
     lambda params, inputs: cell.combine(
       cell.project(params, inputs),
@@ -200,11 +202,3 @@ def _backward(cell, first, reverse, flat, saved, cotangents):
 
 
 _run.defvjp(_forward, _backward)
-
-
-def _uses_params(cell, params, *arguments) -> bool:
-  """Whether `cell.activate` touches any of the parameters."""
-  jaxpr: Any = jax.make_jaxpr(cell.activate)(params, *arguments).jaxpr
-  own = jaxpr.invars[: len(jax.tree.leaves(params))]
-  used = {id(v) for eqn in jaxpr.eqns for v in eqn.invars}
-  return any(id(v) in used for v in own)

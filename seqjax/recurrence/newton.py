@@ -22,6 +22,8 @@ falls back to the loop.
 
 import dataclasses
 import functools
+import itertools
+import math
 from typing import Any, NamedTuple
 
 import jax
@@ -29,7 +31,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from seqjax.cells import base, wrappers
-from seqjax.recurrence import arguments, lengths
+from seqjax.recurrence import arguments, masks
 from seqjax.recurrence.linear_scan import apply, linear_scan, shift
 from seqjax.recurrence.scan import Steps
 
@@ -156,21 +158,30 @@ class _System:
   cell: Any  # a Cell, factored or not
   reverse: bool
   treedef: Any
-  sizes: tuple[int, ...]  # of the leaves of the carry, together N
+  shapes: tuple[tuple[int, ...], ...]  # of the carry's leaves, without batch
+  dtype: Any  # of the state
 
   def carry(self, state):
-    ends = [sum(self.sizes[: i + 1]) for i in range(len(self.sizes) - 1)]
-    return self.treedef.unflatten(jnp.split(state, ends, axis=-1))
+    ends = list(itertools.accumulate(map(math.prod, self.shapes)))[:-1]
+    parts = jnp.split(state, ends, axis=-1)
+    return self.treedef.unflatten(
+      part.reshape(*state.shape[:-1], *shape)
+      for part, shape in zip(parts, self.shapes, strict=True)
+    )
 
   def state(self, carry):
-    return jnp.concatenate(jax.tree.leaves(carry), axis=-1)
+    flat = (
+      leaf.reshape(*leaf.shape[: leaf.ndim - len(shape)], -1).astype(self.dtype)
+      for leaf, shape in zip(jax.tree.leaves(carry), self.shapes, strict=True)
+    )
+    return jnp.concatenate(list(flat), axis=-1)
 
   def advance(self, variables: _Variables, before: jax.Array):
     """`(s_t, output_t)` from s_(t-1), each step by itself."""
 
     def one(inputs, valid, reset, key, state):
       if reset is not None:
-        state = lengths.select(reset, variables.fresh, state)
+        state = masks.select(reset, variables.fresh, state)
       carry = self.carry(state)
       if self.cell.factored:
         new, output = self.cell.update(
@@ -185,8 +196,8 @@ class _System:
         new, output = self.cell.step(variables.params, carry, inputs, key=key)
       new = self.state(new)
       if valid is not None:
-        new = lengths.select(valid, new, state)
-        output = lengths.select(valid, output, jnp.zeros_like(output))
+        new = masks.select(valid, new, state)
+        output = masks.select(valid, output, jnp.zeros_like(output))
       return new, output
 
     per_step = variables[2:]
@@ -214,7 +225,7 @@ class _System:
     # few tangents of `update` instead of N tangents of the step.
     cell, params = self.cell, variables.params
     size = before.shape[-1]
-    hidden = self.sizes[0]
+    (hidden,) = self.shapes[0]
     eye = jnp.eye(size, dtype=before.dtype)
     recur = lambda state: cell.recur(params, self.carry(state))
     # [in, parts * hidden]: what a state adds, without a bias.
@@ -223,7 +234,7 @@ class _System:
     state = before
     if variables.reset is not None:
       fresh = base.align(variables.fresh, before)
-      state = lengths.select(variables.reset, fresh, before)
+      state = masks.select(variables.reset, fresh, before)
     recurred = recur(state)
 
     def run(state, recurred):
@@ -255,25 +266,27 @@ class _System:
     identity = jnp.broadcast_to(identity, result.shape)
     if variables.reset is not None:
       zeros = jnp.zeros_like(result)
-      result = lengths.select(variables.reset, zeros, result)
+      result = masks.select(variables.reset, zeros, result)
     if variables.valid is not None:
-      result = lengths.select(variables.valid, result, identity)
+      result = masks.select(variables.valid, result, identity)
     return result
 
 
 def _system(cell, params, carry, fresh_carry, steps: Steps, reverse):
   leaves, treedef = jax.tree.flatten(carry)
-  system = _System(
-    cell, reverse, treedef, tuple(leaf.shape[-1] for leaf in leaves)
+  batch_axes = steps.inputs.ndim - 2
+  shapes = tuple(leaf.shape[batch_axes:] for leaf in leaves)
+  dtype = max(
+    (base.wide(leaf.dtype) for leaf in leaves), key=lambda d: d.itemsize
   )
-  dtype = jnp.result_type(jnp.float32, *leaves)
+  system = _System(cell, reverse, treedef, shapes, dtype)
   inputs = steps.inputs
   if cell.factored:
     inputs = cell.project(params, inputs)
   key = None if steps.key is None else jax.random.key_data(steps.key)
-  fresh = system.state(fresh_carry).astype(dtype)
+  fresh = system.state(fresh_carry)
   variables = _Variables(params, fresh, inputs, steps.valid, steps.reset, key)
-  return system, variables, system.state(carry).astype(dtype)
+  return system, variables, system.state(carry)
 
 
 def _iterate(method: Newton, system: _System, variables, start):

@@ -20,7 +20,7 @@ from seqjax.cells import base
 from seqjax.cells.elman import Elman
 from seqjax.cells.gru import GRU
 from seqjax.cells.lstm import LSTM
-from seqjax.recurrence import lengths
+from seqjax.recurrence import masks
 from seqjax.recurrence.scan import Steps
 
 SIZES = 16, 32, 64, 128, 256  # Triton's blocks are powers of 2, 16 or more
@@ -129,7 +129,7 @@ class Pallas:
       for leaf, old in zip(carries, carry, strict=True)
     )
     outputs = turn(carries[0])[:, :count].reshape(time, *batch, size)
-    outputs = lengths.select(valid, outputs, jnp.zeros_like(outputs))
+    outputs = masks.select(valid, outputs, jnp.zeros_like(outputs))
     return type(carry)(*last), outputs
 
 

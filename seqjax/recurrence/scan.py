@@ -10,7 +10,7 @@ import jax
 from jax import lax
 
 from seqjax.cells import base
-from seqjax.recurrence import lengths
+from seqjax.recurrence import masks
 
 
 class Steps(NamedTuple):
@@ -55,16 +55,14 @@ class Scan:
 
     def body(carry, step: Steps):
       if step.reset is not None:
-        carry = lengths.select(step.reset, fresh_carry, carry)
+        carry = masks.select(step.reset, fresh_carry, carry)
       new_carry, output = cell.step(params, carry, step.inputs, key=step.key)
       new_carry = jax.tree.map(
         lambda new, old: new.astype(old.dtype), new_carry, carry
       )
       if step.valid is not None:
-        new_carry = lengths.select(step.valid, new_carry, carry)
-        output = lengths.select(
-          step.valid, output, jax.numpy.zeros_like(output)
-        )
+        new_carry = masks.select(step.valid, new_carry, carry)
+        output = masks.select(step.valid, output, jax.numpy.zeros_like(output))
       return new_carry, output
 
     return lax.scan(body, carry, steps, reverse=reverse, unroll=self.unroll)

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 
 from seqjax.cells import base, wrappers
 from seqjax.recurrence import arguments
-from seqjax.recurrence import mesh as mesh_lib
 from seqjax.recurrence.associative import Associative
 from seqjax.recurrence.auto import Auto
 from seqjax.recurrence.checkpointed import Checkpointed
@@ -15,6 +14,7 @@ from seqjax.recurrence.cudnn import Cudnn
 from seqjax.recurrence.fused import Fused
 from seqjax.recurrence.newton import Newton
 from seqjax.recurrence.pallas import Pallas
+from seqjax.recurrence.rows import row_by_row, splits
 from seqjax.recurrence.scan import Scan
 
 # One entry a way to evaluate a recurrence; all agree with "scan".
@@ -162,8 +162,8 @@ def run(cell, method, params, carry, fresh_carry, steps, reverse):
       if not steps.inputs.shape[0]:
         method = Scan()  # no steps: nothing to choose
       whole = functools.partial(method.run, cell, reverse=reverse)
-      if mesh_lib.splits(cell, params, carry, steps):
-        whole = functools.partial(mesh_lib.row_by_row, whole)
+      if splits(cell, steps):
+        whole = functools.partial(row_by_row, whole)
       return whole(params, carry, fresh_carry, steps)
 
 

@@ -9,6 +9,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from seqjax.config import Config
 from seqjax.errors import InputError
+from seqjax.recurrence.rows import DATA
 from seqjax.tasks import base
 from seqjax.train import optimizer
 
@@ -61,11 +62,11 @@ def make_shardings(batch_size: int, devices=None) -> Shardings:
       f" evenly; use a multiple of {count}"
     )
   mesh = jax.make_mesh(
-    (count,), ("data",), axis_types=(AxisType.Auto,), devices=devices
+    (count,), (DATA,), axis_types=(AxisType.Auto,), devices=devices
   )
   return Shardings(
     NamedSharding(mesh, PartitionSpec()),
-    NamedSharding(mesh, PartitionSpec("data")),
+    NamedSharding(mesh, PartitionSpec(DATA)),
   )
 
 

@@ -121,7 +121,7 @@ def test_dropout_on_inputs_is_the_cell_on_masked_inputs():
     (B,),
     key=PREPARE_KEY,
   )
-  expected = run(cell.cell, params.cell, x * prepared.input_mask[:, None])
+  expected = run(cell.cell, params.cell, x * prepared.input_mask.value[:, None])
   np.testing.assert_allclose(run(cell, params, x, key=KEY), expected, atol=1e-6)
 
 
@@ -130,7 +130,7 @@ def test_recurrent_dropout_masks_the_state_in_the_kernel_alone():
   cell = seqjax.RecurrentDropout(GRU(3), 0.5)
   params = cell.init(KEY, D)
   x = inputs_of()
-  mask = cell.prepare(params, (B,), key=PREPARE_KEY).mask
+  mask = cell.prepare(params, (B,), key=PREPARE_KEY).mask.value
   h = jnp.zeros((B, 3))
   w, u, b, c_n = params.cell
   for t in range(T):

@@ -34,6 +34,7 @@ def make(cell, seed=0):
   params = jax.tree.map(
     lambda p: p + jnp.asarray(rng.normal(0, 0.3, p.shape), p.dtype), params
   )
+  params = table.complete(cell, params, (B,))
   inputs = jnp.asarray(rng.normal(size=(B, T, D)), jnp.float32)
   carry = jax.tree.map(
     lambda c: jnp.asarray(rng.normal(size=c.shape), c.dtype),
@@ -62,7 +63,7 @@ def reference(cell, params, inputs, lengths, resets, carry, reverse):
 def loop(cell, params, inputs, lengths, resets, carry, reverse, key=None):
   """The same for all rows at once, unrolled: quick to differentiate."""
   pick = lambda mask, a, b: jax.tree.map(
-    lambda x, y: jnp.where(mask[:, None], x, y), a, b
+    lambda x, y: jnp.where(mask.reshape(B, *(1,) * (x.ndim - 1)), x, y), a, b
   )
   if key is not None:
     prepare_key = jax.random.fold_in(key, base.PREPARE_POSITION)
