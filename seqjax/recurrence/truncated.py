@@ -112,9 +112,7 @@ def _truncated(cell, method, k1, k2, params, sequence):
   index = jnp.minimum(jnp.arange(blocks * k1), time - 1)
   steps = jax.tree.map(lambda x: x[index], steps)
   beyond = jnp.arange(blocks * k1) >= time
-  steps = steps._replace(
-    valid=steps.valid & ~beyond.reshape((-1,) + (1,) * len(batch))
-  )
+  steps = _valid_where(steps, ~beyond.reshape((-1,) + (1,) * len(batch)))
   cut = lambda x: x.reshape(blocks, k1, *x.shape[1:])
   steps = jax.tree.map(cut, steps)
 
@@ -134,7 +132,7 @@ def _truncated(cell, method, k1, k2, params, sequence):
   members = jnp.arange(blocks)[:, None] + jnp.arange(1 - reach, 1)[None, :]
   windows = jax.tree.map(lambda x: x[jnp.maximum(members, 0)], steps)
   exists = members.reshape(blocks, reach, *(1,) * (len(batch) + 1)) >= 0
-  windows = windows._replace(valid=windows.valid & exists)
+  windows = _valid_where(windows, exists)
   windows = jax.tree.map(
     lambda x: x.reshape(blocks, reach * k1, *x.shape[3:]), windows
   )
@@ -155,3 +153,10 @@ def _truncated(cell, method, k1, k2, params, sequence):
   )(begin, windows)
   outputs = outputs[:, -k1:].reshape(blocks * k1, *outputs.shape[2:])[:time]
   return jax.tree.map(lambda x: x[-1], carries), outputs
+
+
+def _valid_where(steps, mask):
+  """`steps` of which only those in `mask` are valid; no others reset."""
+  valid = steps.valid & mask
+  reset = None if steps.reset is None else steps.reset & valid
+  return steps._replace(valid=valid, reset=reset)

@@ -9,10 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.flatten_util import ravel_pytree
 
 import seqjax
 from seqjax import GRU, LSTM, Elman, gradients
 from seqjax.cells import base
+from tests.fast_weights import FastWeights
 
 pytestmark = pytest.mark.usefixtures("float64")
 B, T, D = 2, 6, 3
@@ -125,10 +127,11 @@ CELLS = {
   "stack": seqjax.Stack((LSTM(4), seqjax.Residual(GRU(4)))),
   "learned": seqjax.LearnedCarry(GRU(4)),
   "lru": seqjax.LRU(3, 2),
+  "matrix": FastWeights(3),
 }
 
 
-@pytest.mark.parametrize("name", ["elman", "lstm", "learned", "lru"])
+@pytest.mark.parametrize("name", ["elman", "lstm", "learned", "lru", "matrix"])
 @pytest.mark.parametrize("at", ["last", "sum", 2])
 def test_norms_are_the_derivatives_by_definition(name, at):
   """Start afresh from the carry after step t, one t at a time."""
@@ -203,21 +206,19 @@ def test_lags_of_ragged_rows():
   )
 
 
-@pytest.mark.parametrize("name", ["elman", "lstm", "stack"])
+@pytest.mark.parametrize("name", ["elman", "lstm", "stack", "matrix"])
 def test_the_product_of_steps_is_the_jacobian_of_the_run(name):
   cell = CELLS[name]
   params, x = wide(cell.init(jax.random.key(0), D)), draw(T, D)
   jacobians = gradients.step_jacobians(cell, params, x)
   whole = gradients.products(jacobians)[-1]
-  leaves, treedef = jax.tree.flatten(cell.initial_carry(params))
-  ends = np.cumsum([leaf.size for leaf in leaves])[:-1]
+  state, unravel = ravel_pytree(cell.initial_carry(params))
 
   def run(state):
-    carry = treedef.unflatten(jnp.split(state, ends))
-    carry, _ = seqjax.unroll(cell, params, x, initial_carry=carry)
-    return jnp.concatenate(jax.tree.leaves(carry))
+    carry, _ = seqjax.unroll(cell, params, x, initial_carry=unravel(state))
+    return ravel_pytree(carry)[0]
 
-  expected = jax.jacrev(run)(jnp.concatenate(leaves))
+  expected = jax.jacrev(run)(state)
   np.testing.assert_allclose(whole, expected, rtol=1e-9, atol=1e-12)
   exact = gradients.singular_values(whole)
   found = gradients.product_singular_values(

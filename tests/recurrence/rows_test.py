@@ -11,7 +11,9 @@ from jax.sharding import AxisType
 import seqjax
 from seqjax.recurrence.auto import Auto
 from seqjax.recurrence.fused import Fused
+from seqjax.recurrence.rows import DATA
 from seqjax.recurrence.scan import Scan
+from tests.fast_weights import FastWeights
 
 B, T, D, H = 4, 6, 3, 5
 KEY = jax.random.key(0)
@@ -24,12 +26,16 @@ CELLS = {
   "stack": seqjax.Stack((seqjax.LSTM(H), seqjax.Residual(seqjax.GRU(H)))),
   "zoneout": seqjax.Zoneout(seqjax.LSTM(H), 0.3),
   "mask": seqjax.RecurrentDropout(seqjax.LSTM(H), 0.3),
+  "matrix": FastWeights(H),
 }
+two_devices = pytest.mark.skipif(
+  jax.device_count() < 2, reason="needs two devices"
+)
 
 
 def mesh(count=2):
   return jax.make_mesh(
-    (count,), ("data",), (AxisType.Auto,), devices=jax.devices()[:count]
+    (count,), (DATA,), (AxisType.Auto,), devices=jax.devices()[:count]
   )
 
 
@@ -62,6 +68,7 @@ def problem(cell, batch=B):
   return gradient, (params, inputs, carry)
 
 
+@two_devices
 @pytest.mark.parametrize(
   ("method", "batch", "key"),
   [("auto", 4, None), ("auto", 4, KEY), ("scan", 4, KEY), ("auto", 3, None)],
@@ -73,6 +80,11 @@ def test_splitting_changes_nothing(name, method, batch, key):
   expected = gradient(*args, method="scan", key=key)
   with jax.set_mesh(mesh()):
     actual = gradient(*args, method=method, key=key)
+  close(actual, expected)
+
+
+def close(actual, expected):
+  """To 1e-5 of the largest entry of each array."""
   for a, e in zip(
     jax.tree.leaves(actual), jax.tree.leaves(expected), strict=True
   ):
@@ -80,7 +92,22 @@ def test_splitting_changes_nothing(name, method, batch, key):
     np.testing.assert_allclose(a, e, rtol=0, atol=1e-5 * scale)
 
 
-@pytest.mark.parametrize("name", ["lstm", "reset_before"])
+@pytest.mark.one_device
+@pytest.mark.parametrize("name", CELLS)
+def test_auto_without_a_mesh_and_fused(name):
+  """One device alone merges time and batch, a mask for each row or not."""
+  cell = CELLS[name]
+  gradient, args = problem(cell)
+  expected = gradient(*args, method="scan", key=KEY)
+  methods = ["auto"]
+  if cell.factored:
+    methods.append("fused")
+  for method in methods:
+    close(gradient(*args, method=method, key=KEY), expected)
+
+
+@two_devices
+@pytest.mark.parametrize("name", ["lstm", "reset_before", "mask"])
 @pytest.mark.parametrize("method", ["auto", "scan"])
 def test_gradients_are_added_up_once_not_every_step(method, name):
   """With a key as well, as in training, where the cell draws nothing."""

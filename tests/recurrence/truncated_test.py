@@ -1,5 +1,7 @@
 """BPTT(k1, k2): the numbers of unroll, the gradient of cut windows."""
 
+import functools
+
 import chex
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,7 @@ import pytest
 
 import seqjax
 from seqjax import GRU, LSTM
+from seqjax.recurrence import Truncated
 
 B, T, D = 2, 7, 3
 CELLS = {
@@ -30,9 +33,14 @@ def make(cell):
 def test_the_numbers_are_those_of_unroll(name, k1, k2):
   cell = CELLS[name]
   params, inputs, _ = make(cell)
+  resets = np.random.default_rng(1).random((B, T)) < 0.3
+  # In the first block and at the last step, which padding repeats.
+  resets[0, [1, -1]] = True
+  carry = cell.initial_carry(params, (B,))
   options = {
     "lengths": jnp.array([7, 4]),
-    "resets": np.random.default_rng(1).random((B, T)) < 0.3,
+    "resets": resets,
+    "initial_carry": jax.tree.map(lambda c: c + 0.3, carry),
     "key": jax.random.key(3),
   }
   chex.assert_trees_all_close(
@@ -124,3 +132,19 @@ def test_bad_options(options, message):
   params, inputs, _ = make(cell)
   with pytest.raises(ValueError, match=message):
     seqjax.truncated_unroll(cell, params, inputs, **options)
+  with pytest.raises(ValueError, match=message):
+    Truncated(**options)
+
+
+def test_truncated_is_a_value_that_runs():
+  cell = GRU(4)
+  params, inputs, weights = make(cell)
+  assert hash(Truncated(2, 4)) == hash(Truncated(k1=2, k2=4))
+  loss = lambda run: lambda x: (run(cell, params, x)[1] * weights).sum()
+  chex.assert_trees_all_close(
+    jax.grad(loss(Truncated(2, 4).unroll))(inputs),
+    jax.grad(loss(functools.partial(seqjax.truncated_unroll, k1=2, k2=4)))(
+      inputs
+    ),
+    atol=1e-6,
+  )
