@@ -332,7 +332,8 @@ def test_gradient_is_the_finite_difference(name):
   rng = np.random.default_rng(4)
   # Not off an exact zero, which is a mask's: a row without memory is a kink.
   direction = jax.tree.map(
-    lambda p: jnp.asarray(rng.normal(size=p.shape) * (p != 0)), (params, inputs)
+    lambda p: jnp.where(p != 0, rng.normal(size=p.shape), 0.0),
+    (params, inputs),
   )
   shifted = lambda eps: loss(
     *jax.tree.map(lambda p, d: p + eps * d, (params, inputs), direction)
