@@ -234,7 +234,7 @@ class LinearCell(Cell):
   def step(self, params, carry, inputs, *, key=None):
     del key
     a, b = self.coefficients(params, inputs)
-    state = a * self.to_state(carry) + b
+    state = a * self.to_state(carry).astype(b.dtype) + b
     return self.to_carry(state), self.readout(params, state, inputs)
 
 

@@ -146,7 +146,7 @@ class GRU(base.FactoredCell):
     r, z, x_n, h_n = jnp.split(pre, 4, axis=-1)
     r, z = jax.nn.sigmoid(r), jax.nn.sigmoid(z)
     n = jnp.tanh(x_n + r * h_n)
-    h = (1 - z) * n + z * carry.h
+    h = (1 - z) * n + z * carry.h.astype(z.dtype)
     return GRUCarry(h), h
 
   def step(self, params, carry, inputs, *, key=None):
@@ -164,8 +164,10 @@ class GRU(base.FactoredCell):
     n = jnp.tanh(
       projected[..., 2 * size :]
       + base.matmul(
-        r * carry.h, params.recurrent_kernel[:, 2 * size :], self.compute_dtype
+        r * carry.h.astype(r.dtype),
+        params.recurrent_kernel[:, 2 * size :],
+        self.compute_dtype,
       )
     )
-    h = (1 - z) * n + z * carry.h
+    h = (1 - z) * n + z * carry.h.astype(z.dtype)
     return GRUCarry(h), h

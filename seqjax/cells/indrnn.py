@@ -81,7 +81,8 @@ class IndRNN(base.FactoredCell):
     )
 
   def recur(self, params: IndRNNParams, carry: IndRNNCarry) -> jax.Array:
-    return carry.h * base.align(params.recurrent_weight, carry.h)
+    weight = base.align(params.recurrent_weight, carry.h)
+    return carry.h.astype(weight.dtype) * weight
 
   def combine(self, projected, recurred):
     return projected + recurred

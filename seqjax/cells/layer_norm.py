@@ -119,7 +119,9 @@ class LayerNormLSTM(base.FactoredCell):
     projected, recurred = jnp.split(pre, 2, axis=-1)
     recurred = _normalize_gates(recurred, params.recurrent_gain, 4)
     i, f, g, o = jnp.split(projected + recurred, 4, axis=-1)
-    c = jax.nn.sigmoid(f) * carry.c + jax.nn.sigmoid(i) * jnp.tanh(g)
+    c = jax.nn.sigmoid(f) * carry.c.astype(f.dtype) + jax.nn.sigmoid(
+      i
+    ) * jnp.tanh(g)
     normed = base.add_bias(normalize(c, params.cell_gain), params.cell_bias)
     h = jax.nn.sigmoid(o) * jnp.tanh(normed)
     return LSTMCarry(h, c), h
@@ -211,5 +213,5 @@ class LayerNormGRU(base.FactoredCell):
     r = jax.nn.sigmoid(x_r + h_r)
     z = jax.nn.sigmoid(x_z + h_z)
     n = jnp.tanh(x_n + r * base.add_bias(h_n, params.candidate_bias))
-    h = (1 - z) * n + z * carry.h
+    h = (1 - z) * n + z * carry.h.astype(z.dtype)
     return GRUCarry(h), h

@@ -148,12 +148,11 @@ class LSTM(base.FactoredCell):
 
   def activate(self, params, carry, pre):
     i, f, g, o = jnp.split(pre, 4, axis=-1)
+    c = carry.c.astype(pre.dtype)
     if params.peephole is not None:
-      p_i, p_f, p_o = (
-        base.align(p, carry.c) for p in jnp.split(params.peephole, 3)
-      )
-      i, f = i + p_i * carry.c, f + p_f * carry.c
-    c = jax.nn.sigmoid(f) * carry.c + jax.nn.sigmoid(i) * jnp.tanh(g)
+      p_i, p_f, p_o = (base.align(p, c) for p in jnp.split(params.peephole, 3))
+      i, f = i + p_i * c, f + p_f * c
+    c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
     if params.peephole is not None:
       o = o + p_o * c
     h = jax.nn.sigmoid(o) * jnp.tanh(c)

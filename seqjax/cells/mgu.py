@@ -84,7 +84,7 @@ class MGU(base.Cell):
       axis=-1,
     )
     kernel_f, kernel_n = jnp.split(params.recurrent_kernel, 2, axis=-1)
-    h = carry.h
+    h = carry.h.astype(x_f.dtype)
     f = jax.nn.sigmoid(x_f + base.matmul(h, kernel_f, self.compute_dtype))
     n = jnp.tanh(x_n + base.matmul(f * h, kernel_n, self.compute_dtype))
     h = (1 - f) * h + f * n

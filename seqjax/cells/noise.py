@@ -75,7 +75,8 @@ class Zoneout(base.Cell):
     )
     kept = []
     for index, name in enumerate(new_carry._fields):
-      rate, old, new = getattr(self, name), carry[index], new_carry[index]
+      rate, new = getattr(self, name), new_carry[index]
+      old = carry[index].astype(new.dtype)
       if rate and key is not None:
         draw = jax.random.fold_in(key, 1 + index)
         new = jnp.where(jax.random.bernoulli(draw, rate, old.shape), old, new)

@@ -75,7 +75,7 @@ def _step(cell, params, carry, inputs, key, taps):
       return carry, cell.after(params, inputs, outputs, base.subkey(key, 2))
     case base.LinearCell():
       a, b = cell.coefficients(params, inputs)
-      state = a * cell.to_state(carry) + b
+      state = a * cell.to_state(carry).astype(b.dtype) + b
       tapped = jax.tree.map(jnp.add, cell.to_carry(state), taps)
       return tapped, cell.readout(params, cell.to_state(tapped), inputs)
     case _:

@@ -55,7 +55,10 @@ def run(method, params, inputs, carry, resets):
 
 def gradient(evaluate):
   loss = scalar(evaluate)
-  return jax.jit(jax.value_and_grad(loss, (0, 1, 2), has_aux=True))
+  return jax.jit(
+    jax.value_and_grad(loss, (0, 1, 2), has_aux=True),
+    compiler_options={"xla_backend_optimization_level": 0},
+  )
 
 
 @functools.cache

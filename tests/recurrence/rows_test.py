@@ -63,7 +63,9 @@ def problem(cell, batch=B):
     return total + sum((leaf**2).sum() for leaf in jax.tree.leaves(last))
 
   gradient = jax.jit(
-    jax.value_and_grad(loss, (0, 1, 2)), static_argnames="method"
+    jax.value_and_grad(loss, (0, 1, 2)),
+    static_argnames="method",
+    compiler_options={"xla_backend_optimization_level": 0},
   )
   return gradient, (params, inputs, carry)
 
