@@ -134,7 +134,20 @@ def close(actual, expected):
   jax.tree.map(check, actual, expected)
 
 
-@pytest.mark.parametrize(("name", "method", "reverse"), table.cases())
+ONE_DEVICE = {"LSTM", "GRU", "RecurrentDropout", "FastWeights"}
+
+
+def marked(name, method, reverse):
+  """A case of the table; with one device "fused" merges time and batch."""
+  again = name in ONE_DEVICE and method == "fused" and not reverse
+  return pytest.param(
+    name, method, reverse, marks=[pytest.mark.one_device] if again else []
+  )
+
+
+@pytest.mark.parametrize(
+  ("name", "method", "reverse"), [marked(*case) for case in table.cases()]
+)
 def test_conformance(name, method, reverse):
   """Cells x methods x reverse x lengths x resets, in value and gradient.
 
@@ -358,6 +371,8 @@ def test_gradient_is_the_finite_difference(name):
   [
     *[("LSTM", m) for m in METHODS if runs(m, "LSTM")],
     *[("LRU", m) for m in METHODS if runs(m, "LRU")],
+    *[(name, "scan") for name in ("GRU", "GRU, original", "MGU", "IndRNN")],
+    *[(name, "scan") for name in ("LayerNormLSTM", "MinGRU", "Zoneout")],
   ],
 )
 def test_bfloat16_carry_keeps_its_dtype(name, method):
