@@ -70,7 +70,7 @@ class Elman(base.FactoredCell):
     return ElmanParams(
       initializers.packed_kernel(self.input_init, key_x, input_size, h, 1),
       initializers.packed_kernel(self.recurrent_init, key_h, h, h, 1),
-      jnp.zeros((h,)),
+      jnp.zeros((h,), jnp.float32),
     )
 
   def initial_carry(self, params: ElmanParams, batch_shape=()) -> ElmanCarry:

@@ -81,9 +81,9 @@ class OutputFeedback(base.FactoredCell):
     return OutputFeedbackParams(
       kernel(self.input_init, key_x, input_size, h, 1),
       kernel(self.recurrent_init, key_y, out, h, 1),
-      jnp.zeros((h,)),
+      jnp.zeros((h,), jnp.float32),
       kernel("glorot_uniform", key_o, h, out, 1),
-      jnp.zeros((out,)),
+      jnp.zeros((out,), jnp.float32),
     )
 
   def initial_carry(self, params, batch_shape=()) -> OutputFeedbackCarry:
@@ -161,7 +161,7 @@ class Autoregressive(base.Cell):
       initializers.packed_kernel(
         "glorot_uniform", key_o, self.cell.output_size, self.output_size, 1
       ),
-      jnp.zeros((self.output_size,)),
+      jnp.zeros((self.output_size,), jnp.float32),
     )
 
   @property

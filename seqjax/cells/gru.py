@@ -105,7 +105,7 @@ class GRU(base.FactoredCell):
     base.check_size("input_size", input_size)
     key_x, key_h = jax.random.split(key)
     h = self.hidden_size
-    bias = jnp.zeros((3 * h,))
+    bias = jnp.zeros((3 * h,), jnp.float32)
     if self.chrono:
       slow = initializers.chrono_bias(
         jax.random.fold_in(key, 2), h, self.chrono
@@ -117,7 +117,7 @@ class GRU(base.FactoredCell):
       bias,
     )
     if self.reset_after:
-      return GRUParams(*common, candidate_bias=jnp.zeros((h,)))
+      return GRUParams(*common, candidate_bias=jnp.zeros((h,), jnp.float32))
     return common
 
   def initial_carry(self, params, batch_shape=()) -> GRUCarry:

@@ -67,8 +67,8 @@ class IndRNN(base.FactoredCell):
     h = self.hidden_size
     return IndRNNParams(
       initializers.packed_kernel(self.input_init, key_x, input_size, h, 1),
-      jax.random.uniform(key_u, (h,)),
-      jnp.zeros((h,)),
+      jax.random.uniform(key_u, (h,), jnp.float32),
+      jnp.zeros((h,), jnp.float32),
     )
 
   def initial_carry(self, params: IndRNNParams, batch_shape=()) -> IndRNNCarry:

@@ -95,7 +95,9 @@ def chrono_bias(key: jax.Array, hidden_size: int, longest: int) -> jax.Array:
     gate's.
   """
   return jnp.log(
-    jax.random.uniform(key, (hidden_size,), minval=1.0, maxval=longest - 1.0)
+    jax.random.uniform(
+      key, (hidden_size,), jnp.float32, minval=1.0, maxval=longest - 1.0
+    )
   )
 
 

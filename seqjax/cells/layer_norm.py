@@ -96,11 +96,11 @@ class LayerNormLSTM(base.FactoredCell):
     return LayerNormLSTMParams(
       initializers.packed_kernel(self.input_init, key_x, input_size, h, 4),
       initializers.packed_kernel(self.recurrent_init, key_h, h, h, 4),
-      jnp.zeros((4 * h,)).at[h : 2 * h].set(self.forget_bias),
-      jnp.ones((4 * h,)),
-      jnp.ones((4 * h,)),
-      jnp.ones((h,)),
-      jnp.zeros((h,)),
+      jnp.zeros((4 * h,), jnp.float32).at[h : 2 * h].set(self.forget_bias),
+      jnp.ones((4 * h,), jnp.float32),
+      jnp.ones((4 * h,), jnp.float32),
+      jnp.ones((h,), jnp.float32),
+      jnp.zeros((h,), jnp.float32),
     )
 
   def initial_carry(self, params, batch_shape=()) -> LSTMCarry:
@@ -187,10 +187,10 @@ class LayerNormGRU(base.FactoredCell):
     return LayerNormGRUParams(
       initializers.packed_kernel(self.input_init, key_x, input_size, h, 3),
       initializers.packed_kernel(self.recurrent_init, key_h, h, h, 3),
-      jnp.zeros((3 * h,)),
-      jnp.zeros((h,)),
-      jnp.ones((3 * h,)),
-      jnp.ones((3 * h,)),
+      jnp.zeros((3 * h,), jnp.float32),
+      jnp.zeros((h,), jnp.float32),
+      jnp.ones((3 * h,), jnp.float32),
+      jnp.ones((3 * h,), jnp.float32),
     )
 
   def initial_carry(self, params, batch_shape=()) -> GRUCarry:

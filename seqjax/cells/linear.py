@@ -6,6 +6,7 @@ lose is that no gate sees the state; nonlinearity is left to the layers between.
 """
 
 import dataclasses
+import math
 from typing import NamedTuple
 
 import jax
@@ -95,9 +96,9 @@ class LinearRNN(_RealLinearCell):
     return LinearRNNParams(
       initializers.packed_kernel(self.input_init, key_x, input_size, h, 1),
       jax.random.uniform(
-        key_a, (h,), minval=self.min_decay, maxval=self.max_decay
+        key_a, (h,), jnp.float32, self.min_decay, self.max_decay
       ),
-      jnp.zeros((h,)),
+      jnp.zeros((h,), jnp.float32),
     )
 
   def coefficients(self, params: LinearRNNParams, inputs: jax.Array):
@@ -166,7 +167,7 @@ class MinGRU(_RealLinearCell):
     h = self.hidden_size
     return MinGRUParams(
       initializers.packed_kernel(self.input_init, key, input_size, h, 2),
-      jnp.zeros((2 * h,)),
+      jnp.zeros((2 * h,), jnp.float32),
     )
 
   def coefficients(self, params: MinGRUParams, inputs: jax.Array):
@@ -228,7 +229,7 @@ class MinLSTM(_RealLinearCell):
     h = self.hidden_size
     return MinLSTMParams(
       initializers.packed_kernel(self.input_init, key, input_size, h, 3),
-      jnp.zeros((3 * h,)).at[:h].set(self.forget_bias),
+      jnp.zeros((3 * h,), jnp.float32).at[:h].set(self.forget_bias),
     )
 
   def coefficients(self, params: MinLSTMParams, inputs: jax.Array):
@@ -311,15 +312,18 @@ class LRU(base.LinearCell):
     square = jax.random.uniform(
       radius,
       (h,),
+      jnp.float32,
       minval=max(self.min_radius**2, 1e-6),  # log(0) is no radius
       maxval=self.max_radius**2,
     )
-    angle = self.max_phase * jax.random.uniform(phase, (h,), minval=1e-7)
-    normal = jax.random.normal
+    angle = self.max_phase * jax.random.uniform(
+      phase, (h,), jnp.float32, minval=1e-7
+    )
+    normal = lambda key, shape: jax.random.normal(key, shape, jnp.float32)
     return LRUParams(
-      normal(key_b, (input_size, 2 * h)) / jnp.sqrt(2 * input_size),
-      normal(key_c, (2 * h, self.output_size)) / jnp.sqrt(h),
-      normal(key_d, (input_size, self.output_size)) / jnp.sqrt(input_size),
+      normal(key_b, (input_size, 2 * h)) / math.sqrt(2 * input_size),
+      normal(key_c, (2 * h, self.output_size)) / math.sqrt(h),
+      normal(key_d, (input_size, self.output_size)) / math.sqrt(input_size),
       jnp.log(-0.5 * jnp.log(square)),
       jnp.log(angle),
       0.5 * jnp.log1p(-square),

@@ -105,7 +105,7 @@ class LSTM(base.FactoredCell):
     base.check_size("input_size", input_size)
     key_x, key_h = jax.random.split(key)
     h, p = self.hidden_size, self.output_size
-    bias = jnp.zeros((len(GATE_ORDER), h))
+    bias = jnp.zeros((len(GATE_ORDER), h), jnp.float32)
     forget = GATE_ORDER.index("f")
     if self.chrono:
       slow = initializers.chrono_bias(
@@ -123,7 +123,7 @@ class LSTM(base.FactoredCell):
       initializers.packed_kernel(self.input_init, key_x, input_size, h, 4),
       initializers.packed_kernel(self.recurrent_init, key_h, p, h, 4),
       bias.reshape(-1),
-      jnp.zeros((3 * h,)) if self.peepholes else None,
+      jnp.zeros((3 * h,), jnp.float32) if self.peepholes else None,
       projection,
     )
 

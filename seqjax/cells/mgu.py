@@ -69,7 +69,7 @@ class MGU(base.Cell):
     return MGUParams(
       initializers.packed_kernel(self.input_init, key_x, input_size, h, 2),
       initializers.packed_kernel(self.recurrent_init, key_h, h, h, 2),
-      jnp.zeros((2 * h,)),
+      jnp.zeros((2 * h,), jnp.float32),
     )
 
   def initial_carry(self, params: MGUParams, batch_shape=()) -> MGUCarry:

@@ -18,7 +18,7 @@ def flat_step(cell: base.Cell, params, carry):
 
   def f(state, x):
     new, _ = cell.step(params, unravel(state), x)
-    return ravel_pytree(new)[0]
+    return ravel_pytree(new)[0].astype(state.dtype)
 
   return f, state
 

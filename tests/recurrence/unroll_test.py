@@ -181,8 +181,8 @@ def test_conformance(name, method, reverse):
     cases(), expected_by_loop(name, reverse), strict=True
   ):
     close(actual(*args, *steps), expected)
-  # What is left out is what is full and never reset.
-  if not reverse:
+  # What is left out is what is full and never reset; no cell knows of it.
+  if not reverse and name in table.THOROUGH:
     plain = jax.jit(lambda *a: run(*a, None, None))(*args)
     (_, full), _ = expected_by_loop(name, reverse)[-2]
     close(plain, full)
