@@ -15,6 +15,7 @@ import jax
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 import seqjax
+from seqjax.cells import base
 from seqjax.recurrence.rows import DATA
 from tests.attending import AttendingLSTM
 
@@ -45,7 +46,7 @@ def variants(cell):
   mesh = jax.make_mesh((jax.device_count(),), (DATA,), (AxisType.Auto,))
   copied = NamedSharding(mesh, PartitionSpec())
   split = NamedSharding(mesh, PartitionSpec(DATA))
-  shardings = seqjax.cells.base.map_params(
+  shardings = base.map_params(
     params,
     weights=lambda _: copied,
     rows=lambda rows: jax.tree.map(lambda _: split, rows),
