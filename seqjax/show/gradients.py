@@ -104,8 +104,8 @@ def save_curves(curves: Mapping[str, Any], path: pathlib.Path) -> np.ndarray:
     axis.plot(
       np.arange(len(curve)), curve, label=plot.text(label), **plot.style(index)
     )
-  if any((np.asarray(curve) > 0).any() for curve in curves.values()):
-    axis.set_yscale("log")
+  plot.scale(axis, np.concatenate([np.ravel(c) for c in curves.values()]))
+  plot.whole_steps(axis)
   axis.set_xlabel(_LAG)
   axis.set_ylabel(r"$\|dL_T/ds_{T-k}\|$")
   plot.legend_above(figure, axis)

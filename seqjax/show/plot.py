@@ -129,12 +129,15 @@ def figure(
 def scale(axis: Axes, values) -> None:
   """A log scale for y if the positive values span a factor of 10 or more.
 
-  Below that a log scale has hardly a number written beside it.
+  Below that a log scale has hardly a number beside it; up to 1,000 they are
+  plain ones.
   """
   values = np.asarray(values, np.float64)
   values = values[np.isfinite(values) & (values > 0)]
-  if values.size and values.max() >= 10 * values.min():
+  span = values.max() / values.min() if values.size else 1.0
+  if span >= 10:
     axis.set_yscale("log")
+  if 10 <= span < 1_000:
     axis.yaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
     axis.yaxis.set_minor_locator(ticker.NullLocator())
     plain_numbers(axis.yaxis)
@@ -142,7 +145,9 @@ def scale(axis: Axes, values) -> None:
 
 def whole_steps(axis: Axes) -> None:
   """No half steps on the x axis, be there one step alone."""
-  locator = ticker.MaxNLocator(9, integer=True, min_n_ticks=1)
+  locator = ticker.MaxNLocator(
+    9, steps=[1, 2, 5, 10], integer=True, min_n_ticks=1
+  )
   axis.xaxis.set_major_locator(locator)
 
 

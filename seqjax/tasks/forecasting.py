@@ -357,8 +357,9 @@ class Forecasting:
     return f"{written}\nA forecast: {path}"
 
   def _draw(self, path, past, dates, curves) -> None:
-    """The last of the past, twice as long as the future, and what comes."""
-    shown = max(2 * self._config.data.horizon, self._config.data.season)
+    """The last of the past and what comes: a fifth of the width or more."""
+    horizon, season = self._config.data.horizon, self._config.data.season
+    shown = max(2 * horizon, min(season, 4 * horizon))
     show_series.draw(
       path,
       (past[0][-shown:], past[1][-shown:]),

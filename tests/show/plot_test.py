@@ -108,6 +108,9 @@ def test_styles_repeat_late():
     ([1, 2, 5], "linear"),
     ([1, 2, 10], "log"),
     ([0, 0.001, 3, np.nan, np.inf], "log"),
+    ([1, 999], "log"),
+    ([1e-16, 1], "log"),
+    ([1e-9, 1], "log"),
     ([0, 0], "linear"),
     ([], "linear"),
   ],
@@ -118,6 +121,9 @@ def test_scale(values, expected, tmp_path):
   plot.scale(axis, values)
   assert axis.get_yscale() == expected
   plot.save(figure, tmp_path / "a.png")
+  low, high = axis.get_ylim()
+  written = [t for t in axis.get_yticks() if low <= t <= high]
+  assert 2 <= len(written) <= 12
 
 
 def test_whole_steps():
