@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from matplotlib import ticker
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from seqjax.show import plot
 
-# The axis ends here: gone for all practical purposes.
+# The axis ends here at the latest: gone for all practical purposes.
 FLOOR = 1e-8
 _LAG = "lag k [steps back from the loss]"
 
@@ -30,12 +31,14 @@ def draw_over_lag(
     svg: an SVG beside it.
   """
   figure, axis = _panel(curves)
-  highest, longest = 1.0, 2
+  lowest, highest, longest = horizon, 1.0, 2
   for index, (label, curve) in enumerate(curves.items()):
     curve = np.asarray(curve, np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
       curve = curve / curve[0]
-    highest = max(highest, np.max(curve, where=np.isfinite(curve), initial=0))
+    seen = curve[np.isfinite(curve) & (curve > 0)]
+    lowest = np.min(seen, initial=lowest)
+    highest = np.max(seen, initial=highest)
     longest = max(longest, len(curve))
     axis.plot(
       np.arange(len(curve))[1:],
@@ -47,7 +50,7 @@ def draw_over_lag(
   axis.set_xscale("log")
   axis.set_yscale("log")
   axis.set_xlim(0.9, 1.1 * longest)
-  axis.set_ylim(FLOOR, 3 * highest)
+  axis.set_ylim(max(FLOOR, lowest / 3), 3 * highest)
   axis.set_xlabel(_LAG)
   axis.set_ylabel(r"$\|dL_T/ds_{T-k}\|$, relative to k = 0")
   _legend_beside(figure)
@@ -73,16 +76,18 @@ def draw_over_length(
   """
   figure, axis = _panel(curves)
   ticks: set[int] = set()
+  norms = [clip_norm]
   for index, (label, (lengths, before, after)) in enumerate(curves.items()):
     ticks |= {int(length) for length in lengths}
     line = plot.style(index)
     axis.plot(lengths, before, label=plot.text(label), **line)
     axis.plot(lengths, after, **{**line, "linewidth": 0.7})
+    norms += [*before, *after]
   axis.axhline(clip_norm, label=f"clip at {clip_norm:g}", **_threshold())
   axis.set_xscale("log", base=2)
-  axis.set_yscale("log")
+  plot.scale(axis, norms)
   axis.set_xticks(sorted(ticks), [str(tick) for tick in sorted(ticks)])
-  axis.minorticks_off()
+  axis.xaxis.set_minor_locator(ticker.NullLocator())
   axis.set_xlabel("length of the sequence [steps]")
   axis.set_ylabel(r"$\|dL_T/d\theta\|$, thin: after clipping")
   _legend_beside(figure)

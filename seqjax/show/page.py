@@ -15,10 +15,10 @@ Part = NewType("Part", str)  # HTML that is safe to write
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.6 sans-serif; max-width: 60em; margin: 2em auto;
-  padding: 0 1em; overflow-wrap: anywhere; }
+  padding: 0 1em; overflow-wrap: break-word; }
 h1 { line-height: 1.25; }
 img { max-width: 100%; height: auto; background: #fff; }
-table { border-collapse: collapse; }
+table { border-collapse: collapse; display: block; overflow-x: auto; }
 td, th { padding: .3em .8em; text-align: left; vertical-align: top;
   border-bottom: 1px solid #8886; }
 mark { background: none; color: inherit; padding: .1em .15em;
