@@ -17,7 +17,7 @@ import jax
 import numpy as np
 
 import seqjax
-from seqjax.gradients import plot
+from seqjax.show import plot
 
 LENGTHS = (256, 1_024, 4_096, 16_384, 65_536)
 JOBS = (

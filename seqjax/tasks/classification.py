@@ -1,7 +1,6 @@
 """One label for a whole input: a text, a name, DNA, an image, a table row."""
 
 import functools
-import html
 import json
 import pathlib
 import sys
@@ -21,10 +20,10 @@ from seqjax.data import batching, dna, encoders, images, names, table, tsv
 from seqjax.data.examples import Example, Splits, fold, split
 from seqjax.data.vocabulary import UNKNOWN, read_saved
 from seqjax.errors import InputError
-from seqjax.gradients import plot
 from seqjax.models import cells
 from seqjax.models.many_to_one import POOLS, ManyToOne
 from seqjax.models.one_to_one import OneToOne
+from seqjax.show import attention, classes
 
 ENCODER_FILE = "encoder.json"
 LABELS_FILE = "labels.json"
@@ -351,102 +350,57 @@ class Classification:
       name = "train"
     arrays, labels = self._encoded(name)
     rows = self._probabilities(params, arrays, labels)
-    report = sklearn_metrics.classification_report(
-      labels,
-      rows.argmax(-1),
-      labels=range(len(self.labels)),
-      target_names=self.labels,
-      digits=3,
-      zero_division=_ZERO,
-    )
+    said, examples = rows.argmax(-1), getattr(self._splits, name)
     matrix = sklearn_metrics.confusion_matrix(
-      labels, rows.argmax(-1), labels=range(len(self.labels))
+      labels, said, labels=range(len(self.labels))
     )
-    self._draw_confusion(matrix, directory / "confusion.png", name)
-    lines = [f"{name} part, {len(arrays)} examples", str(report)]
-    lines += self._surest_mistakes(getattr(self._splits, name), rows, labels)
+    picture = directory / "confusion.png"
+    classes.draw_confusion(matrix, self.labels, picture, name)
+    lines = [classes.report(name, labels, said, self.labels)]
+    lines += classes.surest_mistakes(
+      [_show(example) for example in examples], rows, labels, self.labels
+    )
     if self._config.data.format == "tsv":
       lines += self._tell_pairs(params)
       if self._config.model.pool == "attention":
-        examples = [e.inputs for e in getattr(self._splits, name)[:20]]
         path = directory / "attention.html"
-        path.write_text(self._attention_page(params, examples), "utf-8")
+        self._write_attention(params, examples[:20], path)
         lines.append(f"What the pooling attends to: {path}")
     written = "\n".join(lines)
     (directory / "classes.txt").write_text(written + "\n", "utf-8")
-    return f"{written}\nConfusion matrix: {directory / 'confusion.png'}"
-
-  def _surest_mistakes(self, examples, rows, labels) -> list[str]:
-    wrong = np.flatnonzero(rows.argmax(-1) != labels)
-    surest = wrong[np.argsort(-rows[wrong].max(-1), kind="stable")][:5]
-    if not len(surest):
-      return ["No mistakes."]
-    lines = ["The surest mistakes:"]
-    for index in surest:
-      said, is_ = self.labels[rows[index].argmax()], examples[index].label
-      shown = _show(examples[index])
-      lines.append(f"  {shown}: {said} {rows[index].max():.0%}, is {is_}")
-    return lines
+    return f"{written}\nConfusion matrix: {picture}"
 
   def _tell_pairs(self, params) -> list[str]:
     """Pairs of the same words in another order, with their probabilities."""
     texts = [text for pair in tsv.PAIRS for text in pair]
     arrays = [self.encoder.encode(text.split()) for text in texts]
     rows = self._probabilities(params, arrays, np.zeros(len(texts), np.int32))
+    # What is true of them can be said in the words of the made-up reviews.
+    truth = ["positive", "negative"] * len(tsv.PAIRS)
+    if set(self.labels) != set(truth):
+      truth = [None] * len(texts)
     lines = ["The same words in another order:"]
-    for text, row in zip(texts, rows, strict=True):
-      lines.append(f"  {text}: {self.labels[row.argmax()]} {row.max():.0%}")
+    for text, row, fact in zip(texts, rows, truth, strict=True):
+      said = self.labels[row.argmax()]
+      lines.append(f"  {classes.prediction(text, said, row.max(), fact)}")
     return lines
 
-  def _attention_page(self, params, texts) -> str:
+  def _write_attention(self, params, examples, path: pathlib.Path) -> None:
     """Words on a background as dark as they are attended to."""
-    arrays = [self.encoder.encode(words) for words in texts]
+    arrays = [self.encoder.encode(example.inputs) for example in examples]
     longest = max(1, *(len(array) for array in arrays))
-    labels = np.zeros(len(texts), np.int32)
-    batch = self._batch(arrays, labels, np.arange(len(texts)), longest)
-    logits, attention = self._apply(params, batch, method="read")
-    rows = []
-    for words, said, weights in zip(
-      texts, jax.nn.softmax(logits), np.asarray(attention), strict=True
-    ):
-      shades = weights / max(weights.max(), 1e-9)
-      marked = " ".join(
-        f'<span style="background:rgba(213,94,0,{shade:.2f})">'
-        f"{html.escape(word)}</span>"
-        for word, shade in zip(words, shades, strict=False)
-      )
-      label = html.escape(self.labels[int(said.argmax())])
-      rows.append(f"<p>{marked} &rarr; <b>{label}</b> {said.max():.0%}</p>")
-    return (
-      '<!doctype html><meta charset="utf-8"><title>Attention</title>'
-      '<body style="font:16px/1.8 sans-serif;max-width:50em;margin:2em auto">'
-      f"<h1>Where the pooling looks</h1>{''.join(rows)}</body>\n"
+    labels = np.zeros(len(arrays), np.int32)
+    batch = self._batch(arrays, labels, np.arange(len(arrays)), longest)
+    logits, weights = self._apply(params, batch, method="read")
+    rows = np.asarray(jax.nn.softmax(logits))
+    attention.write(
+      path,
+      [example.inputs for example in examples],
+      np.asarray(weights),
+      [self.labels[row.argmax()] for row in rows],
+      rows.max(-1),
+      [example.label for example in examples],
     )
-
-  def _draw_confusion(self, matrix, path: pathlib.Path, name: str) -> None:
-    size = max(4.0, 1.8 + 0.42 * len(self.labels))
-    figure, (axis,) = plot.figure(size + 0.8, size)
-    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    axis.grid(False)
-    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    places = range(len(self.labels))
-    axis.set_xticks(places, self.labels, rotation=90)
-    axis.set_yticks(places, self.labels)
-    axis.set_xlabel("predicted")
-    axis.set_ylabel(f"true ({name} part)")
-    for i in places:
-      for j in places:
-        if matrix[i, j]:
-          axis.text(
-            j,
-            i,
-            f"{matrix[i, j]}",
-            ha="center",
-            va="center",
-            fontsize=7 if len(self.labels) > 6 else 10,
-            color="white" if shares[i, j] > 0.5 else "black",
-          )
-    figure.savefig(path, dpi=150)
 
 
 def load(data: Config, seed: int) -> Splits:

@@ -15,9 +15,9 @@ from seqjax import nn
 from seqjax.config import Config
 from seqjax.data import batching, series
 from seqjax.errors import InputError
-from seqjax.gradients import plot
 from seqjax.models import cells
 from seqjax.models.forecaster import Forecaster
+from seqjax.show import series as show_series
 
 SCALING_FILE = "scaling.json"
 LOSSES = {"mse": jnp.square, "mae": jnp.abs}
@@ -305,7 +305,10 @@ class Forecasting:
       folder / "forecast.png",
       (found.dates[-data.lookback :], found.values[-data.lookback :]),
       dates,
-      {"forecast": ahead, "last season again": self._in_units(seasonal[0])},
+      {
+        "last season again": ("baseline", self._in_units(seasonal[0])),
+        "forecast": ("forecast", ahead),
+      },
     )
     return f"{folder / 'forecast.csv'}\n{folder / 'forecast.png'}"
 
@@ -326,9 +329,12 @@ class Forecasting:
       (self._series.dates[start:middle], self._series.values[start:middle]),
       self._series.dates[middle:end],
       {
-        "what came": self._series.values[middle:end],
-        "forecast": self._in_units(np.asarray(self._predict(params, past))[0]),
-        "last season again": self._in_units(seasonal[0]),
+        "last season again": ("baseline", self._in_units(seasonal[0])),
+        "what came": ("truth", self._series.values[middle:end]),
+        "forecast": (
+          "forecast",
+          self._in_units(np.asarray(self._predict(params, past))[0]),
+        ),
       },
     )
     evaluate = jax.jit(self.evaluate)
@@ -351,24 +357,16 @@ class Forecasting:
     return f"{written}\nA forecast: {path}"
 
   def _draw(self, path, past, dates, curves) -> None:
-    """The last of the past and what comes next, a panel for each column."""
-    columns = min(len(self._scaling["names"]), 4)
-    figure, axes = plot.figure(8, 1.2 + 2.2 * columns, rows=columns)
-    shown = max(2 * self._config.data.horizon, self._config.data.season)
-    past_dates, past_values = past[0][-shown:], past[1][-shown:]
-    for column, axis in enumerate(axes):
-      axis.plot(past_dates, past_values[:, column], color="black", label="past")
-      for index, (label, values) in enumerate(curves.items()):
-        axis.plot(dates, values[:, column], label=label, **plot.style(index))
-      axis.set_ylabel(self._scaling["names"][column])
-    axes[-1].tick_params(axis="x", rotation=30)
-    figure.legend(
-      *axes[0].get_legend_handles_labels(),
-      loc="outside upper center",
-      ncols=4,
-      frameon=False,
+    """The last of the past and what comes: a fifth of the width or more."""
+    horizon, season = self._config.data.horizon, self._config.data.season
+    shown = max(2 * horizon, min(season, 4 * horizon))
+    show_series.draw(
+      path,
+      (past[0][-shown:], past[1][-shown:]),
+      dates,
+      curves,
+      self._scaling["names"],
     )
-    figure.savefig(path, dpi=150)
 
 
 def _errors(found, batch: Batch, loss: str):

@@ -5,8 +5,6 @@ directory `gradients.npz`, `metrics.jsonl`, `gradient_lag` and `gradient_length`
 as PNG and SVG, and `report.html`, one file to open or send.
 """
 
-import base64
-import html
 import json
 import pathlib
 import time
@@ -16,9 +14,10 @@ from ml_collections import ConfigDict
 
 from seqjax.config import Config
 from seqjax.errors import InputError
-from seqjax.gradients import plot, sweep
-from seqjax.gradients.verdict import memory_horizon, verdict
+from seqjax.gradients import sweep
+from seqjax.gradients.verdict import geometric_mean, memory_horizon, verdict
 from seqjax.models import cells
+from seqjax.show import gradients, page
 
 
 def run(config: Config, directory: pathlib.Path) -> None:
@@ -78,9 +77,7 @@ def run(config: Config, directory: pathlib.Path) -> None:
   lines = "".join(json.dumps(record) + "\n" for record in records)
   (directory / "metrics.jsonl").write_text(lines, "utf-8")
   _draw(directory, results, config)
-  (directory / "report.html").write_text(
-    _page(directory, records, config), "utf-8"
-  )
+  _write_page(directory, records, config)
   print(f"Report written to {directory / 'report.html'}")
   print(f"Gradient over lag: {directory / 'gradient_lag.png'}")
 
@@ -106,62 +103,69 @@ def _record(label, measured, share):
 
 
 def _draw(directory, results, config):
-  pictures = {
-    "gradient_lag": lambda axis: plot.norms_over_lag(
-      axis, results, config.horizon
-    ),
-    "gradient_length": lambda axis: plot.norms_over_length(
-      axis, results, config.clip_norm
-    ),
-  }
-  for name, draw in pictures.items():
-    figure, (axis,) = plot.figure(9, 5)
-    draw(axis)
-    figure.legend(loc="outside right upper", frameon=False, handlelength=3)
-    for suffix in ("png", "svg"):
-      figure.savefig(directory / f"{name}.{suffix}", dpi=150)
+  """Geometric means over seeds and rows."""
+  gradients.draw_over_lag(
+    {label: geometric_mean(m.lag_norms) for label, m in results.items()},
+    directory / "gradient_lag.png",
+    horizon=config.horizon,
+    svg=True,
+  )
+  gradients.draw_over_length(
+    {
+      label: (
+        measured.over_length.lengths[0],
+        geometric_mean(measured.over_length.total),
+        geometric_mean(measured.over_length.clipped),
+      )
+      for label, measured in results.items()
+    },
+    directory / "gradient_length.png",
+    clip_norm=config.clip_norm,
+    svg=True,
+  )
 
 
-def _page(directory, records, config) -> str:
-  """One self-contained page: no scripts, no links."""
-  rows = "".join(
-    "<tr>"
-    f"<td>{html.escape(r['cell'])}</td><td>{r['verdict']}</td>"
-    f"<td>{r['rate']:.4f} ({r['rate_low']:.4f} to {r['rate_high']:.4f})</td>"
-    f"<td>{_horizon(r)}</td><td>{_exponent(r)}</td>"
-    f"<td>{r['clipped_share']:.0%}</td></tr>\n"
+def _write_page(directory, records, config) -> None:
+  words = (
+    f"Freshly initialised cells of {config.model.hidden_size} units,"
+    f" {config.num_seeds} seeds of {config.batch_size} rows of standard normal"
+    f" inputs, {max(config.lengths)} steps. The loss is a random direction of"
+    " the last output, the gradient is that of the whole carry, relative to lag"
+    " 0. Geometric means."
+  )
+  header = [
+    "cell",
+    "verdict",
+    "factor per step (95 %)",
+    f"horizon: steps until {config.horizon:.0%} is left",
+    "Lyapunov exponent per step",
+    f"clipped at {config.clip_norm:g}",
+  ]
+  rows = [
+    [
+      r["cell"],
+      r["verdict"],
+      f"{r['rate']:.4f} ({r['rate_low']:.4f} to {r['rate_high']:.4f})",
+      _horizon(r),
+      _exponent(r),
+      f"{r['clipped_share']:.0%}",
+    ]
     for r in records
+  ]
+  page.write(
+    directory / "report.html",
+    "How much of the gradient arrives k steps back",
+    [
+      page.paragraph(words),
+      page.table(header, rows),
+      page.picture(
+        directory / "gradient_lag.png", "norm of the gradient over lag"
+      ),
+      page.picture(
+        directory / "gradient_length.png", "norm of the gradient over length"
+      ),
+    ],
   )
-  pictures = "".join(
-    "<img alt='{}' src='data:image/png;base64,{}'>\n".format(
-      alt,
-      base64.b64encode((directory / f"{name}.png").read_bytes()).decode(),
-    )
-    for name, alt in (
-      ("gradient_lag", "norm of the gradient over lag"),
-      ("gradient_length", "norm of the gradient over length"),
-    )
-  )
-  return f"""<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Gradient norms</title>
-<style>
-body {{ font: 16px/1.5 sans-serif; max-width: 60em; margin: 2em auto;
-  padding: 0 1em; }}
-img {{ width: 100%; }}
-td, th {{ padding: .2em .8em; text-align: left;
-  border-bottom: 1px solid #ddd; }}
-</style>
-<h1>How much of the gradient arrives k steps back</h1>
-<p>Freshly initialised cells of {config.model.hidden_size} units,
-{config.num_seeds} seeds of {config.batch_size} rows of standard normal inputs,
-{max(config.lengths)} steps. The loss is a random direction of the last output,
-the gradient is that of the whole carry, relative to lag 0. Geometric means.</p>
-<table><tr><th>cell</th><th>verdict</th><th>factor per step (95 %)</th>
-<th>horizon: steps until {config.horizon:.0%} is left</th>
-<th>Lyapunov exponent per step</th><th>clipped at {config.clip_norm:g}</th></tr>
-{rows}</table>
-{pictures}</html>
-"""
 
 
 def _horizon(record) -> str:

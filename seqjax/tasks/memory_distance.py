@@ -7,7 +7,6 @@ distances until it fails, and writes `metrics.jsonl` (one line a point) and
 
 import pathlib
 import time
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,9 +18,9 @@ from ml_collections import ConfigDict
 from seqjax import records
 from seqjax.config import Config
 from seqjax.errors import InputError
-from seqjax.gradients import plot
 from seqjax.gradients.norms import by_lag, together
 from seqjax.gradients.verdict import memory_horizon
+from seqjax.show import memory
 from seqjax.tasks import long_memory
 
 
@@ -159,35 +158,15 @@ def draw(
     directory: receives `memory_distance.png` and `.svg`.
     config: for the words on the axes.
   """
-  longest = max(config.distances)
-  figure, (axis,) = plot.figure(8, 1.6 + 0.42 * len(results))
-  blue = {"facecolor": "none", "edgecolor": plot.COLORS[0], "linewidth": 1.8}
-  seen: dict[str, Any] = {**blue, "marker": "o", "s": 110}
-  beyond: dict[str, Any] = {**blue, "marker": ">", "s": 150}
-  asked: dict[str, Any] = {"color": plot.COLORS[1], "marker": "D", "s": 36}
-  for row, (label, points) in enumerate(results.items()):
+  rows = {}
+  for label, points in results.items():
     reached = [r["distance"] for r in points if r["learned"]]
-    learned = max(reached, default=None)
-    horizon = min(horizons[label], longest)
-    if learned:
-      axis.plot([horizon, learned], [row, row], color="#bbbbbb", zorder=1)
-      axis.scatter(learned, row, **asked)
-    ends = horizons[label] <= longest
-    axis.scatter(horizon, row, **(seen if ends else beyond))
-  axis.scatter([], [], **seen, label=f"{config.horizon:.0%} of it is left here")
-  axis.scatter([], [], **beyond, label="more is left at the longest distance")
-  axis.scatter([], [], **asked, label="longest distance learned")
-  axis.set_xscale("log", base=2)
-  ticks = [1, 2, *config.distances]
-  axis.set_xticks(ticks, [str(t) for t in ticks])
-  axis.minorticks_off()
-  axis.set_yticks(range(len(results)), list(results))
-  axis.invert_yaxis()
-  axis.set_xlabel(
-    f"steps between what is told and what is asked ({config.data.name})"
+    rows[label] = horizons[label], max(reached, default=None)
+  memory.draw(
+    rows,
+    directory / "memory_distance.png",
+    distances=config.distances,
+    share=config.horizon,
+    name=config.data.name,
+    svg=True,
   )
-  axis.grid(False, axis="y")
-  title = "gradient before training (blue), learning (orange)"
-  figure.legend(loc="outside upper left", frameon=False, ncols=3, title=title)
-  for suffix in ("png", "svg"):
-    figure.savefig(directory / f"memory_distance.{suffix}", dpi=150)

@@ -9,17 +9,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.patches import Circle
-from PIL import Image
 
 from seqjax import nn
 from seqjax.config import Config
 from seqjax.data import batching, physics
 from seqjax.errors import InputError
-from seqjax.gradients import plot
 from seqjax.models import cells
 from seqjax.models.roll_out import RollOut
+from seqjax.show import balls
 
 BOX_FILE = "box.json"
 INPUTS = "positions", "images"
@@ -282,16 +279,13 @@ class Trajectories:
         distance = np.linalg.norm(found - batch.future, axis=-1)
         errors[name] += (batch.weights[:, None] * distance).sum(axis=0)
       count += float(batch.weights.sum())
-    figure, (axis,) = plot.figure(7, 4)
-    ahead = np.arange(1, steps + 1)
-    for index, (name, sums) in enumerate(errors.items()):
-      axis.plot(ahead, 100 * sums / count, label=name, **plot.style(index))
-    axis.set_ylim(0, None)
-    axis.locator_params(axis="x", integer=True)
-    axis.set_xlabel("steps ahead")
-    axis.set_ylabel("mean distance [% of the box]")
-    axis.legend(frameon=False)
-    figure.savefig(directory / "errors.png", dpi=150)
+    balls.draw_errors(
+      {
+        "model": ("model", errors["model"] / count),
+        "constant velocity": ("baseline", errors["constant velocity"] / count),
+      },
+      directory / "errors.png",
+    )
     self._animate(params, batches[0], directory / "roll_out.gif")
     lines = [f"{split} part, mean distance as a share of the box:"]
     for name, sums in errors.items():
@@ -309,36 +303,14 @@ class Trajectories:
 
   def _animate(self, params, batch: Batch, path: pathlib.Path) -> None:
     """Four balls: what is seen, what came, what was foretold."""
+    present = batch.weights > 0
     found = np.asarray(jax.jit(self._roll)(params, batch))
-    observed = batch.past.shape[1]
-    frames = []
-    for now in range(observed + found.shape[1]):
-      figure, _ = plot.figure(8, 2.5)
-      figure.clear()
-      axes = figure.subplots(1, 4)
-      for row, axis in enumerate(axes):
-        axis.set(xlim=(0, 1), ylim=(0, 1), xticks=[], yticks=[], aspect=1)
-        true = np.concatenate([batch.past[row], batch.future[row]])
-        axis.plot(*true[: now + 1].T, color="#bbbbbb", linewidth=1)
-        axis.add_patch(Circle(true[now], physics.RADIUS, color=plot.COLORS[0]))
-        if now >= observed:
-          told = found[row, : now - observed + 1]
-          axis.plot(*told.T, color=plot.COLORS[1], linestyle="--", linewidth=1)
-          axis.add_patch(
-            Circle(
-              told[-1], physics.RADIUS, fill=False, color=plot.COLORS[1], lw=2
-            )
-          )
-      seen = now < observed
-      figure.suptitle(
-        f"step {now + 1}: {'seen' if seen else 'foretold (ring)'}", fontsize=11
-      )
-      canvas = FigureCanvasAgg(figure)
-      canvas.draw()
-      pixels = np.asarray(canvas.buffer_rgba())[..., :3]
-      frames.append(Image.fromarray(pixels.copy()))
-    frames[0].save(
-      path, save_all=True, append_images=frames[1:], duration=120, loop=0
+    balls.animate(
+      batch.past[present],
+      batch.future[present],
+      found[present],
+      physics.RADIUS,
+      path,
     )
 
 

@@ -15,11 +15,11 @@ from seqjax import records
 from seqjax.config import Config
 from seqjax.errors import InputError
 from seqjax.nn.functional import count_params
+from seqjax.show import training
 from seqjax.tasks import base
 from seqjax.train import (
   checkpoint,
   metrics,
-  plots,
   probes,
   progress,
   workdir,
@@ -155,8 +155,11 @@ def train(config: Config, directory: pathlib.Path) -> int:
     writer.text("showcase", step, text)
     bar.say(f"\n{text}")
     picture = showcase / "training.png"
-    if plots.plot_training(
-      directory, picture, task.loss_unit, config.optimizer.clip_norm
+    if training.draw(
+      records.read(directory),
+      picture,
+      task.loss_unit,
+      config.optimizer.clip_norm,
     ):
       bar.say(f"Loss and gradient norm over steps: {picture}")
     bar.say(f"Metrics: {directory / records.METRICS_FILE}")

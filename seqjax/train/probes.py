@@ -7,9 +7,9 @@ import jax
 
 from seqjax.config import Config
 from seqjax.errors import InputError
-from seqjax.gradients import plot
 from seqjax.gradients.norms import by_lag
 from seqjax.gradients.verdict import geometric_mean, memory_horizon, verdict
+from seqjax.show import gradients
 from seqjax.tasks import base
 from seqjax.train import metrics
 
@@ -69,7 +69,8 @@ class GradientProbe:
     self._writer.write("gradients", step, values)
     self._directory.mkdir(exist_ok=True)
     path = self._directory / f"gradients_{step:07}.png"
-    self._writer.image("gradients", step, plot.save_curves(curves, path))
+    pixels = gradients.save_curves(curves, path)
+    self._writer.image("gradients", step, pixels)
     horizons = ", ".join(f"{n} {values[f'{n} horizon']}" for n in curves)
     return f"step {step}: gradient horizon in steps: {horizons}; see {path}"
 
