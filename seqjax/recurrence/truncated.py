@@ -1,5 +1,6 @@
 """Truncated back-propagation through time, BPTT(k1, k2)."""
 
+import dataclasses
 import functools
 
 import jax
@@ -9,6 +10,34 @@ from jax import lax
 from seqjax.cells import base
 from seqjax.recurrence import arguments
 from seqjax.recurrence.unroll import check_method, resolve_method, run
+
+
+@dataclasses.dataclass(frozen=True)
+class Truncated:
+  """BPTT(k1, k2) as a value; `unroll` runs it, see `truncated_unroll`.
+
+  Attributes:
+    k1: steps of a block, at least 1.
+    k2: how far a gradient goes back from a block's end, a multiple of k1.
+
+  Raises:
+    ValueError: k1 or k2 is not positive, or k1 does not divide k2.
+  """
+
+  k1: int
+  k2: int
+
+  def __post_init__(self):
+    base.check_size("k1", self.k1)
+    base.check_size("k2", self.k2)
+    if self.k2 % self.k1:
+      raise ValueError(f"k2 is {self.k2}, expected a multiple of k1, {self.k1}")
+
+  def unroll(self, cell: base.Cell, params, inputs: jax.Array, **kwargs):
+    """`truncated_unroll` with these k1 and k2."""
+    return truncated_unroll(
+      cell, params, inputs, k1=self.k1, k2=self.k2, **kwargs
+    )
 
 
 def truncated_unroll(
@@ -46,19 +75,16 @@ def truncated_unroll(
 
   Args:
     cell: what to run; it and all that is not listed here as for `unroll`.
-    k1: steps of a block, at least 1.
-    k2: how far a gradient goes back from a block's end, a multiple of k1.
+    k1: steps of a block, as in `Truncated`.
+    k2: how far a gradient goes back.
 
   Returns:
     `(carry, outputs)` as `unroll`.
 
   Raises:
-    ValueError: as `unroll`; k1 or k2 is not positive, or k1 does not divide k2.
+    ValueError: as `unroll` and `Truncated`.
   """
-  base.check_size("k1", k1)
-  base.check_size("k2", k2)
-  if k2 % k1:
-    raise ValueError(f"k2 is {k2}, expected a multiple of k1, {k1}")
+  Truncated(k1, k2)  # checks them
   sequence = arguments.check(
     cell, params, inputs, lengths, resets, initial_carry, key, time_major
   )
