@@ -36,8 +36,6 @@ LAYERS = {
 }
 CAUSAL = [name for name in LAYERS if "bi" not in name and "both" not in name]
 
-pytestmark = pytest.mark.usefixtures("nnx_mode")
-
 
 def inputs(seed=1):
   return jax.random.normal(jax.random.key(seed), (B, T, D))
@@ -47,6 +45,7 @@ def close(found, expected):
   chex.assert_trees_all_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.usefixtures("nnx_mode")
 @pytest.mark.parametrize("name", LAYERS)
 def test_each_row_is_as_if_it_were_alone(name):
   layer = LAYERS[name]()
@@ -77,6 +76,7 @@ def test_padding_is_not_read_and_has_no_gradient(name):
   assert (jnp.where(valid, 0.0, grads[1]) == 0).all()
 
 
+@pytest.mark.usefixtures("nnx_mode")
 @pytest.mark.parametrize("name", CAUSAL)
 def test_two_windows_and_step_by_step_are_the_whole(name):
   layer = LAYERS[name]()
@@ -106,9 +106,10 @@ def test_steps_take_any_batch_shape(name):
   )
 
 
+@pytest.mark.usefixtures("nnx_mode")
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_reset_begins_again(name):
-  """Of a layer in both directions: what is after it is another sequence."""
+  """Of both directions the forward one begins at t, the backward ends there."""
   layer = LAYERS[name]()
   x = inputs()
   resets = jnp.zeros((B, T), bool).at[0, 4].set(True).at[1, 2].set(True)
@@ -120,6 +121,11 @@ def test_a_reset_begins_again(name):
     if layer.causal:
       close(outputs[row, at:length], after)
       close(outputs[row, :at], plain[row, :at])
+    elif name == "bidirectional":
+      size = layer.forward.output_size
+      close(outputs[row, at:length, :size], after[:, :size])
+      until = layer(x[row : row + 1, : at + 1])[1][0]
+      close(outputs[row, : at + 1, size:], until[:, size:])
 
 
 @pytest.mark.parametrize("name", LAYERS)
