@@ -29,15 +29,13 @@ def get_config(variant="positions"):
   config.data.test = 0.1
 
   config.model = config_dict.ConfigDict()
+  config.model.layer = "rnn"
   config.model.cell = "gru"
   config.model.hidden_size = 128
   config.model.num_layers = 1
-  config.model.recurrent_init = "orthogonal"
-  config.model.activation = "tanh"
-  config.model.forget_bias = 1.0
-  config.model.reset_after = True
   config.model.compute_dtype = "float32"
   config.model.method = "auto"
+  config.model.gradient = "bptt"
 
   config.optimizer = config_dict.ConfigDict()
   config.optimizer.name = "adamw"

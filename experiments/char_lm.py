@@ -34,18 +34,18 @@ def get_config(variant="pydoc"):
   config.data.test = 0.05  # share, contiguous, at the end
 
   config.model = config_dict.ConfigDict()
-  config.model.cell = "lstm"  # elman, gru, mgu, ...: a typo lists them all
+  config.model.layer = "rnn"  # or feed_forward
+  # A name or a call: gru, lstm(forget_bias=2.0), zoneout(lstm, h=0.1), ...; a
+  # typo lists all names, or all options of a cell.
+  config.model.cell = "lstm"
   config.model.hidden_size = 256
   config.model.num_layers = 1
   config.model.embed_size = 64  # 0 is one-hot
   config.model.tie_embeddings = False  # embed_size must be hidden_size then
   config.model.dropout = 0.0
-  config.model.recurrent_init = "orthogonal"
-  config.model.activation = "tanh"  # elman, indrnn: tanh, relu, sigmoid
-  config.model.forget_bias = 1.0  # lstm, layer_norm_lstm, min_lstm
-  config.model.reset_after = True  # gru
   config.model.compute_dtype = "float32"  # or bfloat16: of matrix products
   config.model.method = "auto"  # how the recurrence is run, see seqjax.unroll
+  config.model.gradient = "bptt"  # or truncated(k1=16, k2=32)
 
   config.optimizer = config_dict.ConfigDict()
   config.optimizer.name = "adamw"  # or sgd

@@ -36,18 +36,16 @@ def get_config(variant="seasonal"):
   config.data.season = 168  # steps, for the seasonal baseline
 
   config.model = config_dict.ConfigDict()
+  config.model.layer = "rnn"
   config.model.cell = "gru"
   config.model.hidden_size = 64
   config.model.num_layers = 1
   config.model.segment = 12  # steps that are read at once
   config.model.subtract_last = True  # levels relative to the last value
   config.model.dropout = 0.1
-  config.model.recurrent_init = "orthogonal"
-  config.model.activation = "tanh"
-  config.model.forget_bias = 1.0
-  config.model.reset_after = True
   config.model.compute_dtype = "float32"
   config.model.method = "auto"
+  config.model.gradient = "bptt"
 
   config.optimizer = config_dict.ConfigDict()
   config.optimizer.name = "adamw"

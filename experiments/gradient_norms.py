@@ -11,8 +11,8 @@ Variants: cells (default); grid, the Elman cell with every activation and
 initialisation.
 
 A cell of your own: a copy of this file with another entry in `config.cells`;
-the options of an entry are fields of `config.model`. One value can be changed
-by a flag: --config.cells.lstm_forget_1.forget_bias=3.0.
+the options of a cell are written as in a call. One entry can be changed by a
+flag: --config.cells.lstm_forget_1.cell="lstm(forget_bias=3.0)".
 """
 
 from ml_collections import config_dict
@@ -31,16 +31,10 @@ def get_config(variant="cells"):
 
   config.model = config_dict.ConfigDict()
   config.model.hidden_size = 64
-  config.model.num_layers = 1
-  config.model.recurrent_init = "orthogonal"
-  config.model.activation = "tanh"
-  config.model.forget_bias = 1.0
-  config.model.reset_after = True
   config.model.compute_dtype = "float32"
-  config.model.method = "auto"
 
-  entry = lambda label, cell, **options: config_dict.ConfigDict(
-    {"label": label, "cell": cell, **options}
+  entry = lambda label, cell: config_dict.ConfigDict(
+    {"label": label, "cell": cell}
   )
   config.cells = config_dict.ConfigDict()
   if variant == "grid":
@@ -48,26 +42,22 @@ def get_config(variant="cells"):
       for init in ("glorot_uniform", "orthogonal", "identity"):
         config.cells[f"{activation}_{init}"] = entry(
           f"{activation}, {init}",
-          "elman",
-          activation=activation,
-          recurrent_init=init,
+          f"elman(activation='{activation}', recurrent_init='{init}')",
         )
     return config
   config.cells.elman_tanh = entry(
-    "Elman tanh, Glorot", "elman", recurrent_init="glorot_uniform"
+    "Elman tanh, Glorot", "elman(recurrent_init='glorot_uniform')"
   )
   config.cells.elman_relu_identity = entry(
     "Elman ReLU, identity",
-    "elman",
-    activation="relu",
-    recurrent_init="identity",
+    "elman(activation='relu', recurrent_init='identity')",
   )
   config.cells.elman_orthogonal = entry("Elman tanh, orthogonal", "elman")
   config.cells.lstm_forget_0 = entry(
-    "LSTM, forget bias 0", "lstm", forget_bias=0.0
+    "LSTM, forget bias 0", "lstm(forget_bias=0.0)"
   )
   config.cells.lstm_forget_1 = entry(
-    "LSTM, forget bias 1", "lstm", forget_bias=1.0
+    "LSTM, forget bias 1", "lstm(forget_bias=1.0)"
   )
   config.cells.gru = entry("GRU", "gru")
   config.cells.layer_norm_lstm = entry("LayerNorm LSTM", "layer_norm_lstm")

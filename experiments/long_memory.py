@@ -27,15 +27,13 @@ def get_config(variant="adding"):
   config.data.distance = 50  # steps between what is told and what is asked
 
   config.model = config_dict.ConfigDict()
+  config.model.layer = "rnn"
   config.model.cell = "lstm"
   config.model.hidden_size = 64
   config.model.num_layers = 1
-  config.model.recurrent_init = "orthogonal"
-  config.model.activation = "tanh"
-  config.model.forget_bias = 1.0
-  config.model.reset_after = True
   config.model.compute_dtype = "float32"
   config.model.method = "auto"
+  config.model.gradient = "bptt"
 
   config.optimizer = config_dict.ConfigDict()
   config.optimizer.name = "adamw"

@@ -32,35 +32,31 @@ def get_config(variant="recall"):
   config.data.distance = 0  # set from `distances`
 
   config.model = config_dict.ConfigDict()
+  config.model.layer = "rnn"
   config.model.hidden_size = 64
   config.model.num_layers = 1
-  config.model.recurrent_init = "orthogonal"
-  config.model.activation = "tanh"
-  config.model.forget_bias = 1.0
-  config.model.reset_after = True
   config.model.compute_dtype = "float32"
   config.model.method = "auto"
+  config.model.gradient = "bptt"
 
-  entry = lambda label, cell, **options: config_dict.ConfigDict(
-    {"label": label, "cell": cell, **options}
+  entry = lambda label, cell: config_dict.ConfigDict(
+    {"label": label, "cell": cell}
   )
   config.cells = config_dict.ConfigDict()
   config.cells.elman_tanh = entry(
-    "Elman tanh, Glorot", "elman", recurrent_init="glorot_uniform"
+    "Elman tanh, Glorot", "elman(recurrent_init='glorot_uniform')"
   )
   config.cells.elman_orthogonal = entry("Elman tanh, orthogonal", "elman")
   config.cells.elman_relu_identity = entry(
     "Elman ReLU, identity",
-    "elman",
-    activation="relu",
-    recurrent_init="identity",
+    "elman(activation='relu', recurrent_init='identity')",
   )
   config.cells.lstm_forget_0 = entry(
-    "LSTM, forget bias 0", "lstm", forget_bias=0.0
+    "LSTM, forget bias 0", "lstm(forget_bias=0.0)"
   )
   config.cells.lstm_forget_1 = entry("LSTM, forget bias 1", "lstm")
   config.cells.lstm_forget_5 = entry(
-    "LSTM, forget bias 5", "lstm", forget_bias=5.0
+    "LSTM, forget bias 5", "lstm(forget_bias=5.0)"
   )
   config.cells.gru = entry("GRU", "gru")
   config.cells.min_gru = entry("MinGRU", "min_gru")

@@ -33,6 +33,7 @@ def get_config(variant="templates"):
   config.data.min_count = 1  # rarer words are unknown
 
   config.model = config_dict.ConfigDict()
+  config.model.layer = "rnn"
   config.model.cell = "lstm"
   config.model.hidden_size = 64
   config.model.num_layers = 1
@@ -43,12 +44,9 @@ def get_config(variant="templates"):
   config.model.dropout = 0.2
   config.model.word_dropout = 0.1  # share of words read as unknown
   config.model.outside_penalty = 0.0  # on "O" when decoding: for more recall
-  config.model.recurrent_init = "orthogonal"
-  config.model.activation = "tanh"
-  config.model.forget_bias = 1.0
-  config.model.reset_after = True
   config.model.compute_dtype = "float32"
   config.model.method = "auto"
+  config.model.gradient = "bptt"
 
   config.optimizer = config_dict.ConfigDict()
   config.optimizer.name = "adamw"

@@ -35,18 +35,16 @@ def get_config(variant="pydoc"):
   config.data.max_size = 10_000  # words at most; 0 is all
 
   config.model = config_dict.ConfigDict()
+  config.model.layer = "rnn"
   config.model.cell = "lstm"
   config.model.hidden_size = 256
   config.model.num_layers = 1
   config.model.embed_size = 256
   config.model.tie_embeddings = True  # embed_size must be hidden_size then
   config.model.dropout = 0.6
-  config.model.recurrent_init = "orthogonal"
-  config.model.activation = "tanh"
-  config.model.forget_bias = 1.0
-  config.model.reset_after = True
   config.model.compute_dtype = "float32"
   config.model.method = "auto"
+  config.model.gradient = "bptt"
 
   config.optimizer = config_dict.ConfigDict()
   config.optimizer.name = "adamw"

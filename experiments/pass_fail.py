@@ -34,8 +34,14 @@ def get_config(variant="students"):
   config.data.grades = True  # whether G1 and G2 are known
 
   config.model = config_dict.ConfigDict()
-  config.model.hidden_sizes = (16,)  # () is logistic regression
+  config.model.layer = "feed_forward"
+  config.model.hidden_size = 16
+  config.model.num_layers = 1  # 0 is logistic regression
+  config.model.embed_size = 0
+  config.model.pool = "last"  # a row is a sequence of one step
+  config.model.compute_dtype = "float32"
   config.model.dropout = 0.1
+  config.model.input_dropout = 0.0
   config.model.label_smoothing = 0.0
 
   config.optimizer = config_dict.ConfigDict()
@@ -64,7 +70,7 @@ def get_config(variant="students"):
     config.data.grades = False
     config.data.num_folds = 10
     config.steps = 200
-    config.model.hidden_sizes = (64,)
+    config.model.hidden_size = 64
     config.model.dropout = 0.7
     config.optimizer.learning_rate = 1e-2
     config.optimizer.weight_decay = 0.3

@@ -34,19 +34,18 @@ def get_config(variant="glyphs"):
   config.data.order = "rows"  # pixels, permuted
 
   config.model = config_dict.ConfigDict()
+  config.model.layer = "rnn"
   config.model.cell = "lstm"
   config.model.hidden_size = 64
   config.model.num_layers = 1
   config.model.embed_size = 0
   config.model.bidirectional = False
   config.model.pool = "last"  # last, mean, attention
-  config.model.recurrent_init = "orthogonal"
-  config.model.activation = "tanh"
-  config.model.forget_bias = 1.0
-  config.model.reset_after = True
   config.model.compute_dtype = "float32"
   config.model.method = "auto"
+  config.model.gradient = "bptt"
   config.model.dropout = 0.1
+  config.model.input_dropout = config.model.get_oneway_ref("dropout")
   config.model.label_smoothing = 0.0
 
   config.optimizer = config_dict.ConfigDict()

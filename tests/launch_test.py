@@ -87,7 +87,7 @@ MISTAKES = {
   ),
   "bad size": (
     [CONFIG, "--config.model.hidden_size=-1"],
-    "config.model: hidden_size is -1, expected a positive integer",
+    "config.model.hidden_size is -1, expected a positive integer",
   ),
   "unknown task": (
     [CONFIG, "--config.task=poetry"],

@@ -29,7 +29,7 @@ def test_the_snippet_of_the_gradients_page_runs():
 
 
 def test_the_reading_path_is_short_and_counted():
-  """The rule of the house: top to bottom in at most 1,500 lines.
+  """The rule of the house: top to bottom in at most 2,800 lines.
 
   The counts are a guide to the reader: a few lines more are no error.
   """
@@ -40,7 +40,7 @@ def test_the_reading_path_is_short_and_counted():
   actual = {
     path: len((ROOT / path).read_text("utf-8").splitlines()) for path, _ in rows
   }
-  assert sum(actual.values()) <= 1500
+  assert sum(actual.values()) <= 2800
   for path, count in rows:
     assert abs(int(count) - actual[path]) <= 20, (path, count, actual[path])
 

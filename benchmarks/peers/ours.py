@@ -15,14 +15,25 @@ def model(case: dict) -> Model:
   compute_dtype = "bfloat16" if dtype == "bfloat16" else None
   cell = CELLS[case["cell"]](size, compute_dtype=compute_dtype)
 
+  def make(input_size, key):
+    layers = []
+    for index in range(case["num_layers"]):
+      layer = nn.RNN(
+        cell,
+        input_size if index == 0 else size,
+        method=case.get("method", "auto"),
+        key=jax.random.fold_in(key, index),
+      )
+      layers.append(layer)
+    return nn.Sequential(layers, input_size)
+
   def build(key):
     return LanguageModel(
       case["vocab"],
-      [cell] * case["num_layers"],
+      make,
       embed_size=size,
       dropout=0.0,
       compute_dtype=compute_dtype or dtype,
-      method=case.get("method", "auto"),
       key=key,
     )
 

@@ -1,22 +1,23 @@
 """The past of a series in, its next values out."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from seqjax.cells import base
+from seqjax.nn.dropout import dropout as drop
+from seqjax.nn.layers import Layer, check_causal
 from seqjax.nn.read_out import affine
-from seqjax.nn.recurrent import dropout
-from seqjax.nn.rnn import RNN
 
 
 class Forecaster(nnx.Module):
-  """Segments through a recurrent cell, all of the future at once.
+  """Segments through causal layers, all of the future at once.
 
     past    = window - its last value                       (`subtract_last`)
     x_i     = relu(segment_i W + b), i = 1 .. lookback / S
-    carry   = rnn(x_1 .. x_n)
-    y_j     = cell(carry, position_j), j = 1 .. horizon / S
+    carry   = layers(x_1 .. x_n)
+    y_j     = step(carry, position_j), j = 1 .. horizon / S
     segment = y_j V + c, + the last value
 
   Lin et al. 2023, "SegRNN: segment recurrent neural network for long-term time
@@ -29,27 +30,28 @@ class Forecaster(nnx.Module):
     lookback: steps of the past.
     horizon: steps of the future.
     segment: S, divides both.
+    embed_size: features of x.
     dropout: rate on y, used only where a key is given.
     subtract_last: whether levels are relative to the window's last value, for
       series that drift.
-    method: how the recurrence is run, see `unroll`.
 
   Raises:
-    ValueError: S does not divide the lookback and the horizon.
+    ValueError: S does not divide the lookback and the horizon; the layers are
+      not causal.
   """
 
   def __init__(
     self,
-    cell: base.Cell,
+    make: Callable[[int, jax.Array], Layer],
     *,
     lookback: int,
     horizon: int,
     segment: int,
     columns: int,
+    embed_size: int,
     dropout: float,
     subtract_last: bool,
     compute_dtype: str,
-    method="auto",
     key: jax.Array,
   ):
     if lookback % segment or horizon % segment:
@@ -60,16 +62,20 @@ class Forecaster(nnx.Module):
     keys = jax.random.split(key, 5)
     self.lookback, self.horizon, self.segment = lookback, horizon, segment
     self.dropout, self.subtract_last = dropout, subtract_last
-    self.compute_dtype, self.method = compute_dtype, method
-    size = cell.output_size
-    self.embed = nnx.Linear(segment, size, rngs=nnx.Rngs(keys[0]))
-    self.rnn = RNN(cell, size, key=keys[1])
-    half = size // 2
+    self.compute_dtype = compute_dtype
+    self.embed = nnx.Linear(segment, embed_size, rngs=nnx.Rngs(keys[0]))
+    self.rnn = make(embed_size, keys[1])
+    check_causal(self.rnn)
+    half = embed_size // 2
     self.position = nnx.Param(
       jax.random.normal(keys[2], (horizon // segment, half))
     )
-    self.column = nnx.Param(jax.random.normal(keys[3], (columns, size - half)))
-    self.head = nnx.Linear(size, segment, rngs=nnx.Rngs(keys[4]))
+    self.column = nnx.Param(
+      jax.random.normal(keys[3], (columns, embed_size - half))
+    )
+    self.head = nnx.Linear(
+      self.rnn.output_size, segment, rngs=nnx.Rngs(keys[4])
+    )
 
   def __call__(
     self, past: jax.Array, *, key: jax.Array | None = None
@@ -88,7 +94,7 @@ class Forecaster(nnx.Module):
     rows = (past - last).swapaxes(1, 2).reshape(batch * columns, -1)
     segments = rows.reshape(len(rows), -1, self.segment)
     vectors = jax.nn.relu(affine(self.embed, segments, self.compute_dtype))
-    carry, _ = self.rnn(vectors, method=self.method)
+    carry, _ = self.rnn(vectors)
     # One step from the carry for each segment of the future.
     position, column = self.position.get_value(), self.column.get_value()
     count = len(position)
@@ -105,12 +111,12 @@ class Forecaster(nnx.Module):
     ).reshape(len(rows), count, -1)
     spread = jax.tree.map(
       lambda leaf: jnp.broadcast_to(
-        leaf[:, None], (len(leaf), count, leaf.shape[1])
+        leaf[:, None], (len(leaf), count, *leaf.shape[1:])
       ),
       carry,
     )
     _, outputs = self.rnn.step(spread, asked)
     future = affine(
-      self.head, dropout(outputs, self.dropout, key), self.compute_dtype
+      self.head, drop(outputs, self.dropout, key), self.compute_dtype
     )
     return future.reshape(batch, columns, -1).swapaxes(1, 2) + last

@@ -1,49 +1,47 @@
 """A recurrent language model: tokens in, a score for every next token out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import optax
 from flax import nnx
 
-from seqjax.cells import base
+from seqjax.nn.dropout import dropout as drop
+from seqjax.nn.layers import Layer, check_causal
 from seqjax.nn.read_out import affine, tied_logits
-from seqjax.nn.recurrent import StackedRNN, dropout
 
 
 class LanguageModel(nnx.Module):
-  """Embedding, recurrent layers, linear read-out.
+  """Embedding, causal layers, linear read-out.
 
     x_t = embed(token_t)                       (or one-hot, `embed_size=0`)
-    (carry_t, y_t) = rnn(carry_(t-1), x_t)
+    (carry_t, y_t) = layers(carry_(t-1), x_t)
     logits_t = y_t W + b
     p(token_(t+1) | token_0, ..., token_t) = softmax(logits_t)
 
-  Dropout acts between the layers and before the read-out. With
-  `tie_embeddings` W is the transpose of the embedding, see `tied_logits`.
+  With `tie_embeddings` W is the transpose of the embedding, see `tied_logits`.
 
   Attributes:
     vocab_size: V.
     embed_size: size of the learned embedding; 0 is one-hot.
-    dropout: rate, used only where a key is given.
+    dropout: rate before the read-out, used only where a key is given.
     tie_embeddings: whether the read-out shares the embedding's weights.
-    method: how the recurrence is run, see `unroll`.
 
   Raises:
-    ValueError: tied, but the last layer is not as wide as the embedding.
+    ValueError: the layers are not causal; tied, but the last one is not as wide
+      as the embedding.
   """
 
   def __init__(
     self,
     vocab_size: int,
-    cells: Sequence[base.Cell],
+    make: Callable[[int, jax.Array], Layer],
     *,
     embed_size: int,
     dropout: float,
     compute_dtype: str,
     tie_embeddings: bool = False,
-    method="auto",
     key: jax.Array,
   ):
     embed_key, rnn_key, head_key = jax.random.split(key, 3)
@@ -51,21 +49,19 @@ class LanguageModel(nnx.Module):
     self.embed_size = embed_size
     self.dropout = dropout
     self.compute_dtype = compute_dtype
-    self.method = method
     if embed_size:
       self.embed = nnx.Embed(vocab_size, embed_size, rngs=nnx.Rngs(embed_key))
-    self.rnn = StackedRNN(
-      cells, embed_size or vocab_size, dropout=dropout, key=rnn_key
-    )
+    self.rnn = make(embed_size or vocab_size, rnn_key)
+    check_causal(self.rnn)
     self.tie_embeddings = tie_embeddings
     if not tie_embeddings:
       self.head = nnx.Linear(
-        cells[-1].output_size, vocab_size, rngs=nnx.Rngs(head_key)
+        self.rnn.output_size, vocab_size, rngs=nnx.Rngs(head_key)
       )
-    elif cells[-1].output_size != embed_size:
+    elif self.rnn.output_size != embed_size:
       raise ValueError(
-        f"embed_size is {embed_size}, expected {cells[-1].output_size}, the"
-        " last layer's output_size, to tie the embeddings"
+        f"embed_size is {embed_size}, expected {self.rnn.output_size}, the last"
+        " layer's output_size, to tie the embeddings"
       )
     else:
       self.bias = nnx.Param(jnp.zeros((vocab_size,)))
@@ -96,14 +92,12 @@ class LanguageModel(nnx.Module):
     rnn_key = head_key = None
     if key is not None:
       rnn_key, head_key = jax.random.split(key)
-    if self.embed_size:
+    if self.embed_size and self.rnn.reads_tokens:
       kwargs["embedding"] = self.embed.embedding.get_value()
     else:
       tokens = self._embed(tokens)
-    carry, outputs = self.rnn(
-      tokens, carry, key=rnn_key, method=self.method, **kwargs
-    )
-    return carry, self._read(dropout(outputs, self.dropout, head_key))
+    carry, outputs = self.rnn(tokens, carry, key=rnn_key, **kwargs)
+    return carry, self._read(drop(outputs, self.dropout, head_key))
 
   def gradient_norms(self, tokens, targets, carry, lengths=None):
     """|dL/dcarry_t| of every layer, L the loss of each row's last token.
@@ -118,7 +112,7 @@ class LanguageModel(nnx.Module):
       )
 
     return self.rnn.gradient_norms(
-      self._embed(tokens), step_loss, lengths=lengths, initial_carry=carry
+      self._embed(tokens), step_loss, carry=carry, lengths=lengths
     )
 
   def step(self, carry, tokens: jax.Array):

@@ -1,24 +1,24 @@
 """A sequence in, one vector of scores or numbers out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
 from seqjax.cells import base
-from seqjax.gradients.norms import hidden_gradient_norms, together
+from seqjax.nn.dropout import dropout as drop
+from seqjax.nn.layers import Layer
 from seqjax.nn.read_out import affine
-from seqjax.nn.recurrent import StackedRNN, dropout
-from seqjax.recurrence import length_mask, reverse_rows
+from seqjax.recurrence import length_mask
 
 POOLS = ("last", "mean", "attention")
 
 
 class ManyToOne(nnx.Module):
-  """Recurrent layers, pooled over time, and a linear read-out.
+  """Layers, pooled over time, and a linear read-out.
 
-    y_1 .. y_T = rnn(x_1 .. x_T)
+    y_1 .. y_T = layers(x_1 .. x_T)
     last:       p = y_T, each row's own last valid step; of a backward
                 direction the first step, where that one has seen all
     mean:       p = 1/T sum over t of y_t
@@ -26,13 +26,14 @@ class ManyToOne(nnx.Module):
                 (Yang et al. 2016, "Hierarchical attention networks", eq. 5-7)
     output = p W + c
 
+  Where there is no time, the rows of a table, a row is a sequence of one step.
+
   Attributes:
     vocab_size: number of tokens; 0 if the inputs are vectors.
     embed_size: size of the learned embedding; 0 is one-hot.
     pool: "last", "mean" or "attention".
-    dropout: rate on the embedding, between the layers and before the read-out;
-      used only where a key is given.
-    method: how the recurrence is run, see `unroll`.
+    dropout: rate before the read-out, used only where a key is given.
+    input_dropout: rate on what the first layer reads, likewise.
 
   Raises:
     ValueError: `pool` is none of the three.
@@ -40,33 +41,28 @@ class ManyToOne(nnx.Module):
 
   def __init__(
     self,
-    cells: Sequence[base.Cell],
+    make: Callable[[int, jax.Array], Layer],
     output_size: int,
     *,
     input_size: int = 0,
     vocab_size: int = 0,
     embed_size: int = 0,
     pool: str = "last",
-    bidirectional: bool = False,
     dropout: float = 0.0,
+    input_dropout: float = 0.0,
     compute_dtype: str = "float32",
-    method="auto",
     key: jax.Array,
   ):
     base.check_choice("pool", pool, POOLS)
     embed_key, rnn_key, pool_key, head_key = jax.random.split(key, 4)
     self.vocab_size, self.embed_size = vocab_size, embed_size
-    self.pool, self.dropout = pool, dropout
-    self.compute_dtype, self.method = compute_dtype, method
+    self.pool, self.compute_dtype = pool, compute_dtype
+    self.dropout, self.input_dropout = dropout, input_dropout
     if vocab_size and embed_size:
       rngs = nnx.Rngs(embed_key)
       self.embed = nnx.Embed(vocab_size, embed_size, rngs=rngs)
-    self.rnn = StackedRNN(
-      cells,
-      (embed_size or vocab_size) if vocab_size else input_size,
-      dropout=dropout,
-      bidirectional=bidirectional,
-      key=rnn_key,
+    self.rnn = make(
+      (embed_size or vocab_size) if vocab_size else input_size, rnn_key
     )
     size = self.rnn.output_size
     if pool == "attention":
@@ -100,12 +96,10 @@ class ManyToOne(nnx.Module):
     They are None unless `pool` is "attention".
     """
     keys = (None,) * 3 if key is None else jax.random.split(key, 3)
-    vectors = dropout(self._vectors(inputs), self.dropout, keys[0])
-    _, outputs = self.rnn(
-      vectors, key=keys[1], lengths=lengths, method=self.method
-    )
+    vectors = drop(self._vectors(inputs), self.input_dropout, keys[0])
+    _, outputs = self.rnn(vectors, key=keys[1], lengths=lengths)
     pooled, weights = self._pool(outputs, lengths)
-    return self._head(dropout(pooled, self.dropout, keys[2])), weights
+    return self._head(drop(pooled, self.dropout, keys[2])), weights
 
   def gradient_norms(self, inputs, loss, lengths=None):
     """|dL/dcarry_t| of every layer, as if the last step alone were read.
@@ -124,38 +118,11 @@ class ManyToOne(nnx.Module):
       `{"layer 0": [batch, time], ...}`, or `{"forward": ..., "backward": ...}`,
       all leaves of a carry together, each in the order in which it is run.
     """
-    vectors = self._vectors(inputs)
-    if not self.rnn.bidirectional:
-      return self.rnn.gradient_norms(
-        vectors,
-        lambda outputs: jax.vmap(loss)(self._head(outputs)),
-        lengths=lengths,
-      )
-    for layer in self.rnn.layers[:-1]:
-      _, vectors = layer(vectors, lengths=lengths, method=self.method)
-    top = self.rnn.layers[-1]
-    _, outputs = top(vectors, lengths=lengths, method=self.method)
-    halves = jnp.split(self._last(outputs, lengths), 2, axis=-1)
-    if lengths is None:
-      backwards = vectors[:, ::-1]
-    else:
-      backwards = reverse_rows(vectors, lengths)
-    norms = {}
-    for index, (name, rnn, inputs) in enumerate(
-      (("forward", top.forward, vectors), ("backward", top.backward, backwards))
-    ):
-
-      def step_loss(outputs, index=index):
-        pair = [jnp.broadcast_to(half, outputs.shape) for half in halves]
-        pair[index] = outputs
-        return jax.vmap(loss)(self._head(jnp.concatenate(pair, axis=-1)))
-
-      norms[name] = together(
-        hidden_gradient_norms(
-          rnn.cell, rnn.params.get_value(), inputs, step_loss, lengths=lengths
-        )
-      )
-    return norms
+    return self.rnn.gradient_norms(
+      self._vectors(inputs),
+      lambda outputs: jax.vmap(loss)(self._head(outputs)),
+      lengths=lengths,
+    )
 
   def _vectors(self, inputs):
     if not self.vocab_size:
@@ -166,7 +133,7 @@ class ManyToOne(nnx.Module):
 
   def _pool(self, outputs, lengths):
     if self.pool == "last":
-      return self._last(outputs, lengths), None
+      return self.rnn.last(outputs, lengths), None
     batch, time, _ = outputs.shape
     if lengths is None:
       lengths = jnp.full((batch,), time)
@@ -179,18 +146,6 @@ class ManyToOne(nnx.Module):
     mask = length_mask(lengths, time)
     weights = jax.nn.softmax(scores, axis=1, where=mask)
     return jnp.einsum("bt,bth->bh", weights, outputs), weights
-
-  def _last(self, outputs, lengths):
-    """Where each direction has seen the whole row."""
-    batch, time, size = outputs.shape
-    if lengths is None:
-      lengths = jnp.full((batch,), time)
-    end = jnp.maximum(lengths - 1, 0)[:, None, None]
-    last = jnp.take_along_axis(outputs, end, axis=1)[:, 0]
-    if self.rnn.bidirectional:
-      half = size // 2
-      last = jnp.concatenate([last[:, :half], outputs[:, 0, half:]], axis=1)
-    return last
 
   def _head(self, pooled):
     return affine(self.head, pooled, self.compute_dtype)

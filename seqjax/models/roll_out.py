@@ -1,13 +1,14 @@
 """What was seen in, positions out, each fed back for the next."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 from flax import nnx
 from jax import lax
 
-from seqjax.cells import base
+from seqjax.nn.layers import Layer, check_causal
 from seqjax.nn.read_out import affine
-from seqjax.nn.rnn import RNN
 
 
 class RollOut(nnx.Module):
@@ -23,25 +24,29 @@ class RollOut(nnx.Module):
 
   Attributes:
     observed_size: features of an observation: 2, or pixels of an image.
-    method: how the encoder is run, see `unroll`.
+    embed_size: features of an embedded observation.
+
+  Raises:
+    ValueError: the layers are not causal.
   """
 
   def __init__(
     self,
-    cell: base.Cell,
+    make: Callable[[int, jax.Array], Layer],
     observed_size: int,
     *,
+    embed_size: int,
     compute_dtype: str,
-    method="auto",
     key: jax.Array,
   ):
     keys = jax.random.split(key, 5)
-    size = cell.output_size
-    self.compute_dtype, self.method = compute_dtype, method
-    self.embed = nnx.Linear(observed_size, size, rngs=nnx.Rngs(keys[0]))
-    self.encoder = RNN(cell, size, key=keys[1])
+    self.compute_dtype = compute_dtype
+    self.embed = nnx.Linear(observed_size, embed_size, rngs=nnx.Rngs(keys[0]))
+    self.encoder = make(embed_size, keys[1])
+    check_causal(self.encoder)
+    size = self.encoder.output_size
     self.locate = nnx.Linear(size, 4, rngs=nnx.Rngs(keys[2]))
-    self.decoder = RNN(cell, 4, key=keys[3])
+    self.decoder = make(4, keys[3])
     self.head = nnx.Linear(size, 2, rngs=nnx.Rngs(keys[4]))
 
   def __call__(
@@ -62,7 +67,7 @@ class RollOut(nnx.Module):
       Positions `[batch, steps, 2]`.
     """
     vectors = jax.nn.relu(affine(self.embed, observed, self.compute_dtype))
-    carry, outputs = self.encoder(vectors, method=self.method)
+    carry, outputs = self.encoder(vectors)
     if positions is None:
       located = affine(self.locate, outputs[:, -1], self.compute_dtype)
       position, move = jnp.split(located, 2, axis=-1)

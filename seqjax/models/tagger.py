@@ -1,23 +1,23 @@
 """A tag for every token: words and their letters, both ways, and a CRF."""
 
-from collections.abc import Sequence
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from seqjax.cells import base
 from seqjax.models.many_to_one import ManyToOne
 from seqjax.nn import crf as crf_lib
+from seqjax.nn.dropout import dropout as drop
+from seqjax.nn.layers import Layer
 from seqjax.nn.read_out import affine
-from seqjax.nn.recurrent import StackedRNN, dropout
 
 
 class Tagger(nnx.Module):
   """BiLSTM-CRF with character LSTM (Lample et al. 2016, sections 2 and 4).
 
     x_t = [embed(word_t), embed(shape_t), chars(letters of word_t)]
-    y_1 .. y_T = rnn(x_1 .. x_T), both directions
+    y_1 .. y_T = layers(x_1 .. x_T), in the paper in both directions
     emissions_t = y_t W + b
     p(tags) = CRF(emissions), see `nn.crf`
 
@@ -27,14 +27,14 @@ class Tagger(nnx.Module):
   learn from.
 
   Attributes:
+    char_size: features of `chars`.
     dropout: rate on x and y, used only where a key is given.
-    method: how the recurrences are run, see `unroll`.
   """
 
   def __init__(
     self,
-    cells: Sequence[base.Cell],
-    char_cell: base.Cell,
+    make: Callable[[int, jax.Array], Layer],
+    char_make: Callable[[int, jax.Array], Layer],
     num_tags: int,
     *,
     num_words: int,
@@ -43,36 +43,26 @@ class Tagger(nnx.Module):
     embed_size: int,
     shape_embed_size: int,
     char_embed_size: int,
+    char_size: int,
     dropout: float,
     compute_dtype: str,
-    method="auto",
     key: jax.Array,
   ):
     embed_key, shape_key, char_key, rnn_key, head_key = jax.random.split(key, 5)
-    self.dropout, self.method = dropout, method
-    self.compute_dtype = compute_dtype
+    self.dropout, self.compute_dtype = dropout, compute_dtype
     self.embed = nnx.Embed(num_words, embed_size, rngs=nnx.Rngs(embed_key))
     self.shape_embed = nnx.Embed(
       num_shapes, shape_embed_size, rngs=nnx.Rngs(shape_key)
     )
-    char_size = 2 * char_cell.output_size
     self.chars = ManyToOne(
-      [char_cell],
+      char_make,
       char_size,
       vocab_size=num_chars,
       embed_size=char_embed_size,
-      bidirectional=True,
       compute_dtype=compute_dtype,
-      method=method,
       key=char_key,
     )
-    self.rnn = StackedRNN(
-      cells,
-      embed_size + shape_embed_size + char_size,
-      dropout=dropout,
-      bidirectional=True,
-      key=rnn_key,
-    )
+    self.rnn = make(embed_size + shape_embed_size + char_size, rnn_key)
     self.head = nnx.Linear(
       self.rnn.output_size, num_tags, rngs=nnx.Rngs(head_key)
     )
@@ -115,10 +105,7 @@ class Tagger(nnx.Module):
       axis=-1,
     )
     _, outputs = self.rnn(
-      dropout(vectors, self.dropout, keys[0]),
-      key=keys[1],
-      lengths=lengths,
-      method=self.method,
+      drop(vectors, self.dropout, keys[0]), key=keys[1], lengths=lengths
     )
-    outputs = dropout(outputs, self.dropout, keys[2])
+    outputs = drop(outputs, self.dropout, keys[2])
     return self.crf.get_value(), affine(self.head, outputs, self.compute_dtype)

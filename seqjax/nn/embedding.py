@@ -25,7 +25,8 @@ def look_up(cell: base.Cell, params, embedding: jax.Array, tokens: jax.Array):
   Returns:
     `(params, inputs)` for `unroll`.
   """
-  if cell.factored and len(embedding) <= embedding.shape[1]:
+  plain = cell.factored and hasattr(params, "input_kernel")
+  if plain and len(embedding) <= embedding.shape[1]:
     dtype = getattr(cell, "compute_dtype", None)
     kernel = base.matmul(embedding, params.input_kernel, dtype)
     one_hot = jax.nn.one_hot(tokens, len(embedding), dtype=embedding.dtype)

@@ -18,7 +18,7 @@ from seqjax.data import batching, text
 from seqjax.data.vocabulary import UNKNOWN, CharVocabulary
 from seqjax.decode import sampling
 from seqjax.errors import InputError
-from seqjax.models import cells
+from seqjax.models import layers
 from seqjax.models.language_model import LanguageModel
 from seqjax.recurrence import length_mask
 
@@ -59,14 +59,7 @@ class CharLM:
     self._saved = saved
     self.items_per_step = config.batch_size * config.window
     self.modes = {"generate": self.generate}
-    self._cells = cells.create(config.model)
-    if config.model.tie_embeddings and (
-      config.model.embed_size != self._cells[-1].output_size
-    ):
-      raise InputError(
-        f"config.model.embed_size is {config.model.embed_size}, expected"
-        f" {self._cells[-1].output_size}, the hidden_size, for tie_embeddings"
-      )
+    self._make = layers.create(config.model)
 
   # The corpus and the model are made when first needed: generation has no use
   # for the one, bad input is found before the other is built.
@@ -122,15 +115,19 @@ class CharLM:
     model = self._config.model
     build = lambda key: LanguageModel(
       len(self.vocabulary),
-      self._cells,
+      self._make,
       embed_size=model.embed_size,
       dropout=model.dropout,
       compute_dtype=model.compute_dtype,
       tie_embeddings=model.tie_embeddings,
-      method=model.method,
       key=key,
     )
-    return build, nn.functionalize(build(jax.random.key(0)))[1]
+    try:
+      return build, nn.functionalize(build(jax.random.key(0)))[1]
+    except InputError:
+      raise
+    except ValueError as error:
+      raise InputError(f"config.model: {error}") from error
 
   def _apply(self, *args, **kwargs):
     return self._functional[1](*args, **kwargs)

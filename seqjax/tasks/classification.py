@@ -20,9 +20,8 @@ from seqjax.data import batching, dna, encoders, images, names, table, tsv
 from seqjax.data.examples import Example, Splits, fold, split
 from seqjax.data.vocabulary import UNKNOWN, read_saved
 from seqjax.errors import InputError
-from seqjax.models import cells
+from seqjax.models import layers
 from seqjax.models.many_to_one import POOLS, ManyToOne
-from seqjax.models.one_to_one import OneToOne
 from seqjax.show import attention, classes
 
 ENCODER_FILE = "encoder.json"
@@ -57,8 +56,8 @@ class Classification:
   """See `seqjax.tasks.base.Task` for the contract.
 
   A format is read by its file under `data/`, turned into arrays by an encoder
-  that knows the training part alone, and classified by `ManyToOne`, or by
-  `OneToOne` where there is no time.
+  that knows the training part alone, and classified by `ManyToOne`. A table row
+  is a sequence of one step.
   """
 
   unit = "examples"
@@ -74,7 +73,12 @@ class Classification:
     for field in ("batch_size", "eval_batch_size", "num_buckets"):
       if config[field] < 1:
         raise InputError(f"config.{field} is {config[field]}, expected >= 1")
-    for field in ("dropout", "word_dropout", "label_smoothing"):
+    for field in (
+      "dropout",
+      "input_dropout",
+      "word_dropout",
+      "label_smoothing",
+    ):
       if not 0 <= (rate := model.get(field, 0.0)) < 1:
         raise InputError(
           f"config.model.{field} is {rate}, expected a rate in [0, 1)"
@@ -88,7 +92,7 @@ class Classification:
     self._cache: dict[str, tuple[list[np.ndarray], np.ndarray]] = {}
     self._kind = FORMATS[data.format]
     self._sequences = data.format != "students"
-    self._cells = cells.create(model) if self._sequences else []
+    self._make = layers.create(model)
     self.items_per_step = config.batch_size
     self.modes = {"predict": self.predict}
 
@@ -137,34 +141,24 @@ class Classification:
   @functools.cached_property
   def _functional(self):
     model, encoder = self._config.model, self.encoder
-    if not self._sequences:
-      build = lambda key: OneToOne(
-        encoder.input_size,
-        model.hidden_sizes,
-        len(self.labels),
-        dropout=model.dropout,
-        key=key,
-      )
-    else:
-      build = lambda key: ManyToOne(
-        self._cells,
-        len(self.labels),
-        vocab_size=encoder.vocab_size,
-        input_size=encoder.input_size,
-        embed_size=model.embed_size,
-        pool=model.pool,
-        bidirectional=model.bidirectional,
-        dropout=model.dropout,
-        compute_dtype=model.compute_dtype,
-        method=model.method,
-        key=key,
-      )
+    build = lambda key: ManyToOne(
+      self._make,
+      len(self.labels),
+      vocab_size=getattr(encoder, "vocab_size", 0),
+      input_size=encoder.input_size,
+      embed_size=model.embed_size,
+      pool=model.pool,
+      dropout=model.dropout,
+      input_dropout=model.input_dropout,
+      compute_dtype=model.compute_dtype,
+      key=key,
+    )
     return build, nn.functionalize(build(jax.random.key(0)))[1]
 
   def _apply(self, params, batch: Batch, **kwargs):
-    if self._sequences:
-      kwargs["lengths"] = batch.lengths
-    return self._functional[1](params, batch.inputs, **kwargs)
+    return self._functional[1](
+      params, batch.inputs, lengths=batch.lengths, **kwargs
+    )
 
   def init(self, key):
     return nn.functionalize(self._functional[0](key))[0]
@@ -204,8 +198,8 @@ class Classification:
       inputs = batching.pad(chosen, rows, length)
       lengths = fill([len(array) for array in chosen], np.int32)
     else:
-      inputs = batching.pad(chosen, rows, self.encoder.input_size)
-      lengths = np.zeros(rows, np.int32)
+      inputs = batching.pad(chosen, rows, self.encoder.input_size)[:, None]
+      lengths = fill(np.ones(len(present)), np.int32)
     return Batch(
       inputs,
       lengths,
@@ -249,8 +243,8 @@ class Classification:
     model = self._config.model
     if rate := model.get("word_dropout", 0.0):
       key, drop_key = jax.random.split(key)
-      keep = jax.random.bernoulli(drop_key, 1 - rate, batch.inputs.shape)
-      batch = batch._replace(inputs=jnp.where(keep, batch.inputs, UNKNOWN))
+      inputs = nn.drop_tokens(drop_key, batch.inputs, rate, UNKNOWN)
+      batch = batch._replace(inputs=inputs)
     logits = self._apply(params, batch, key=key)
     smoothed = optax.smooth_labels(
       jax.nn.one_hot(batch.labels, len(self.labels)), model.label_smoothing

@@ -15,7 +15,7 @@ from seqjax import nn
 from seqjax.config import Config
 from seqjax.data import batching, series
 from seqjax.errors import InputError
-from seqjax.models import cells
+from seqjax.models import layers
 from seqjax.models.forecaster import Forecaster
 from seqjax.show import series as show_series
 
@@ -76,7 +76,7 @@ class Forecasting:
         f" lookback {data.lookback} and horizon {data.horizon}"
       )
     self._config, self._saved = config, saved
-    self._cell = cells.stack(model)
+    self._make = layers.stack(model)
     self.items_per_step = config.batch_size
     self.modes = {"forecast": self.forecast}
 
@@ -141,15 +141,15 @@ class Forecasting:
   def _functional(self):
     data, model = self._config.data, self._config.model
     build = lambda key: Forecaster(
-      self._cell,
+      self._make,
       lookback=data.lookback,
       horizon=data.horizon,
       segment=model.segment,
       columns=len(self._scaling["names"]),
+      embed_size=model.hidden_size,
       dropout=model.dropout,
       subtract_last=model.subtract_last,
       compute_dtype=model.compute_dtype,
-      method=model.method,
       key=key,
     )
     return build, nn.functionalize(build(jax.random.key(0)))[1]

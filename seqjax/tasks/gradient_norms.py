@@ -10,13 +10,12 @@ import pathlib
 import time
 
 import numpy as np
-from ml_collections import ConfigDict
 
 from seqjax.config import Config
 from seqjax.errors import InputError
 from seqjax.gradients import sweep
 from seqjax.gradients.verdict import geometric_mean, memory_horizon, verdict
-from seqjax.models import cells
+from seqjax.models import layers
 from seqjax.show import gradients, page
 
 
@@ -35,9 +34,12 @@ def run(config: Config, directory: pathlib.Path) -> None:
     if config[field] < 1:
       raise InputError(f"config.{field} is {config[field]}, expected >= 1")
   made = {}
-  for name, options in config.cells.items():
-    model = ConfigDict({**config.model, **options})
-    made[options.label or name] = cells.create(model)[0]
+  for name, entry in config.cells.items():
+    made[entry.label or name] = layers.cell(
+      entry.cell,
+      hidden_size=config.model.hidden_size,
+      compute_dtype=config.model.compute_dtype,
+    )
   if not made:
     raise InputError("config.cells is empty, expected at least one cell")
 

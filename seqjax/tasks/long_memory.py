@@ -13,7 +13,7 @@ from seqjax import nn
 from seqjax.config import Config
 from seqjax.data import batching, long_memory
 from seqjax.errors import InputError
-from seqjax.models import cells
+from seqjax.models import layers
 from seqjax.models.language_model import LanguageModel
 from seqjax.models.many_to_one import ManyToOne
 
@@ -54,7 +54,7 @@ class LongMemory:
     self._name, self._distance = name, distance
     self.loss_unit = "mean squared error" if name == "adding" else "nats"
     self.baseline = long_memory.BASELINES[name](distance)
-    self._cells = cells.create(config.model)
+    self._make = layers.create(config.model, dropout=0.0)
     one = jax.eval_shape(lambda: self.draw(jax.random.key(0), 1))
     self.items_per_step = config.batch_size * one.inputs.shape[1]
     self.modes = {}
@@ -65,14 +65,13 @@ class LongMemory:
     model = self._config.model
     common = {
       "compute_dtype": model.compute_dtype,
-      "method": model.method,
       "dropout": 0.0,
       "key": key,
     }
     if self._name == "adding":
-      return ManyToOne(self._cells, 1, input_size=2, **common)
+      return ManyToOne(self._make, 1, input_size=2, **common)
     return LanguageModel(
-      long_memory.NUM_SYMBOLS[self._name], self._cells, embed_size=0, **common
+      long_memory.NUM_SYMBOLS[self._name], self._make, embed_size=0, **common
     )
 
   def draw(self, key: jax.Array, batch_size: int) -> long_memory.Examples:

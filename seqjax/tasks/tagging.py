@@ -25,7 +25,7 @@ from seqjax.data.vocabulary import (
 )
 from seqjax.data.words import shape
 from seqjax.errors import InputError
-from seqjax.models import cells
+from seqjax.models import layers
 from seqjax.models.tagger import Tagger
 from seqjax.nn import crf as crf_lib
 
@@ -83,7 +83,13 @@ class Tagging:
           f"config.model.{field} is {model[field]}, expected >= 1"
         )
     self._config, self._saved = config, saved
-    self._cells = cells.create(model)
+    self._make = layers.create(model, bidirectional=True)
+    self._char_make = layers.create(
+      model,
+      bidirectional=True,
+      hidden_size=model.char_hidden_size,
+      num_layers=1,
+    )
     self.items_per_step = config.batch_size
     self.modes = {"tag": self.tag}
 
@@ -140,11 +146,9 @@ class Tagging:
   @functools.cached_property
   def _functional(self):
     model = self._config.model
-    char_config = model.copy_and_resolve_references()
-    char_config.hidden_size = model.char_hidden_size
     build = lambda key: Tagger(
-      self._cells,
-      cells.create(char_config)[0],
+      self._make,
+      self._char_make,
       len(self.tags),
       num_words=len(self._words),
       num_shapes=len(self._shapes),
@@ -152,9 +156,9 @@ class Tagging:
       embed_size=model.embed_size,
       shape_embed_size=model.shape_embed_size,
       char_embed_size=model.char_embed_size,
+      char_size=2 * model.char_hidden_size,
       dropout=model.dropout,
       compute_dtype=model.compute_dtype,
-      method=model.method,
       key=key,
     )
     return build, nn.functionalize(build(jax.random.key(0)))[1]
@@ -246,8 +250,8 @@ class Tagging:
   def loss(self, params, batch: Batch, carry, key):
     drop_key, key = jax.random.split(key)
     rate = self._config.model.word_dropout
-    keep = jax.random.bernoulli(drop_key, 1 - rate, batch.words.shape)
-    batch = batch._replace(words=jnp.where(keep, batch.words, UNKNOWN))
+    words = nn.drop_tokens(drop_key, batch.words, rate, UNKNOWN)
+    batch = batch._replace(words=words)
     total, count = self._nats(params, batch, key)
     return total / count, {"loss": (total, count)}, carry
 

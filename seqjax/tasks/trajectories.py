@@ -14,7 +14,7 @@ from seqjax import nn
 from seqjax.config import Config
 from seqjax.data import batching, physics
 from seqjax.errors import InputError
-from seqjax.models import cells
+from seqjax.models import layers
 from seqjax.models.roll_out import RollOut
 from seqjax.show import balls
 
@@ -64,14 +64,14 @@ class Trajectories:
       )
     self._config, self._saved = config, saved
     self._images = data.input == "images"
-    self._cell = cells.stack(config.model)
+    self._make = layers.stack(config.model)
     self.items_per_step = config.batch_size
     self.modes = {"roll_out": self.roll_out}
     build = lambda key: RollOut(
-      self._cell,
+      self._make,
       data.image_size**2 if self._images else 2,
+      embed_size=config.model.hidden_size,
       compute_dtype=config.model.compute_dtype,
-      method=config.model.method,
       key=key,
     )
     self._init = lambda key: nn.functionalize(build(key))[0]

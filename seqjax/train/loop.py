@@ -14,6 +14,7 @@ import jax
 from seqjax import records
 from seqjax.config import Config
 from seqjax.errors import InputError
+from seqjax.models import layers
 from seqjax.nn.functional import count_params
 from seqjax.show import training
 from seqjax.tasks import base
@@ -51,6 +52,8 @@ def train(config: Config, directory: pathlib.Path) -> int:
       checkpoint stays.
   """
   _check_config(config)
+  config = config.copy_and_resolve_references()
+  config.model = layers.resolve(config.model)
   shardings = state_lib.make_shardings(config.batch_size)
   with contextlib.ExitStack() as stack:
     stack.enter_context(workdir.locked(directory))

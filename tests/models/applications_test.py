@@ -7,9 +7,10 @@ import pytest
 
 from seqjax import GRU, LSTM, Stack, nn
 from seqjax.models.forecaster import Forecaster
-from seqjax.models.one_to_one import OneToOne
+from seqjax.models.many_to_one import ManyToOne
 from seqjax.models.roll_out import RollOut
 from seqjax.models.tagger import Tagger
+from tests.nn.building import layers_of
 
 
 def draw(*shape, seed=0):
@@ -17,25 +18,28 @@ def draw(*shape, seed=0):
   return jnp.asarray(rng.normal(size=shape), jnp.float32)
 
 
-def forecaster(cell=None, **changes):
+def forecaster(*cells, **changes):
   options = {
     "lookback": 12,
     "horizon": 6,
     "segment": 3,
     "columns": 2,
+    "embed_size": 8,
     "dropout": 0.5,
     "subtract_last": True,
     "compute_dtype": "float32",
     **changes,
   }
-  cell = cell or GRU(8)
-  return nn.functionalize(Forecaster(cell, **options, key=jax.random.key(0)))
+  make = layers_of(*(cells or [GRU(8)]))
+  return nn.functionalize(Forecaster(make, **options, key=jax.random.key(0)))
 
 
 @pytest.mark.usefixtures("nnx_mode")
-@pytest.mark.parametrize("cell", [GRU(8), Stack((LSTM(8), GRU(6)))], ids=str)
-def test_a_forecast_moves_with_the_level(cell):
-  params, apply = forecaster(cell)
+@pytest.mark.parametrize(
+  "cells", [[GRU(8)], [LSTM(8), GRU(6)], [Stack((LSTM(8), GRU(6)))]], ids=str
+)
+def test_a_forecast_moves_with_the_level(cells):
+  params, apply = forecaster(*cells)
   past = draw(3, 12, 2)
   found = apply(params, past)
   assert found.shape == (3, 6, 2)
@@ -69,7 +73,13 @@ def test_segments_must_fit():
 @pytest.mark.usefixtures("nnx_mode")
 def test_a_roll_out_without_learning_flies_straight_on():
   params, apply = nn.functionalize(
-    RollOut(GRU(8), 2, compute_dtype="float32", key=jax.random.key(0))
+    RollOut(
+      layers_of(GRU(8)),
+      2,
+      embed_size=8,
+      compute_dtype="float32",
+      key=jax.random.key(0),
+    )
   )
   params["head"] = jax.tree.map(jnp.zeros_like, params["head"])
   start, move = draw(3, 1, 2), draw(3, 1, 2, seed=1)
@@ -81,7 +91,13 @@ def test_a_roll_out_without_learning_flies_straight_on():
 def test_a_roll_out_goes_on_with_its_own_positions():
   """Ten steps are the first four, and six more from there."""
   params, apply = nn.functionalize(
-    RollOut(GRU(8), 2, compute_dtype="float32", key=jax.random.key(0))
+    RollOut(
+      layers_of(GRU(8)),
+      2,
+      embed_size=8,
+      compute_dtype="float32",
+      key=jax.random.key(0),
+    )
   )
   past = draw(3, 4, 2)
   long, short = (apply(params, past, steps, past) for steps in (10, 4))
@@ -90,19 +106,23 @@ def test_a_roll_out_goes_on_with_its_own_positions():
 
 @pytest.mark.usefixtures("nnx_mode")
 def test_logistic_regression_is_affine():
-  params, apply = nn.functionalize(OneToOne(3, (), 2, key=jax.random.key(0)))
+  """A sequence of one step without layers."""
+  model = ManyToOne(layers_of(), 2, input_size=3, key=jax.random.key(0))
+  params, apply = nn.functionalize(model)
   x = draw(5, 3)
-  (layer,) = params["layers"].values()
-  expected = x @ layer["kernel"] + layer["bias"].reshape(1, 2)
-  np.testing.assert_allclose(apply(params, x), expected, rtol=1e-5)
+  head = params["head"]
+  expected = x @ head["kernel"] + head["bias"].reshape(1, 2)
+  lengths = jnp.ones(5, int)
+  found = apply(params, x[:, None], lengths=lengths)
+  np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 @pytest.mark.usefixtures("nnx_mode")
 def test_a_tagger_reads_words_shapes_and_letters():
   params, apply = nn.functionalize(
     Tagger(
-      [LSTM(6)],
-      LSTM(4),
+      layers_of(LSTM(6), bidirectional=True),
+      layers_of(LSTM(4), bidirectional=True),
       5,
       num_words=10,
       num_shapes=4,
@@ -110,6 +130,7 @@ def test_a_tagger_reads_words_shapes_and_letters():
       embed_size=3,
       shape_embed_size=2,
       char_embed_size=3,
+      char_size=8,
       dropout=0.0,
       compute_dtype="float32",
       key=jax.random.key(0),

@@ -7,6 +7,7 @@ import pytest
 from seqjax import nn
 from seqjax.cells import GRU, LSTM
 from seqjax.models.language_model import LanguageModel
+from tests.nn.building import layers_of
 
 V = 7
 TOKENS = jax.random.randint(jax.random.key(3), (2, 6), 0, V)
@@ -19,7 +20,8 @@ def make(**options):
     "compute_dtype": "float32",
     "key": jax.random.key(0),
   } | options
-  model = LanguageModel(V, [LSTM(5), GRU(4)], **options)
+  make = layers_of(LSTM(5), GRU(4), dropout=options["dropout"])
+  model = LanguageModel(V, make, **options)
   return nn.functionalize(model)
 
 
@@ -88,6 +90,13 @@ def test_tied_embeddings_share_one_matrix():
   np.testing.assert_allclose(logits, apply_free(free, TOKENS)[1], atol=1e-6)
   with pytest.raises(ValueError, match="embed_size is 3, expected 4"):
     make(tie_embeddings=True)
+
+
+def test_layers_that_see_the_future_are_refused():
+  both = layers_of(LSTM(5), bidirectional=True)
+  options = {"embed_size": 3, "dropout": 0.0, "compute_dtype": "float32"}
+  with pytest.raises(ValueError, match="layers are not causal, expected"):
+    LanguageModel(V, both, **options, key=jax.random.key(0))
 
 
 def test_tied_logits_of_the_wrong_width():

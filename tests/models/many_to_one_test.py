@@ -7,15 +7,15 @@ import pytest
 
 from seqjax import GRU, nn
 from seqjax.models.many_to_one import POOLS, ManyToOne
+from tests.nn.building import layers_of
 
 KEY = jax.random.key(0)
 LENGTHS = jnp.array([5, 3, 0])
 
 
 def make(pool, bidirectional=False, **options):
-  model = ManyToOne(
-    [GRU(4)], 2, pool=pool, bidirectional=bidirectional, key=KEY, **options
-  )
+  layers = layers_of(GRU(4), bidirectional=bidirectional)
+  model = ManyToOne(layers, 2, pool=pool, key=KEY, **options)
   return model, *nn.functionalize(model)
 
 

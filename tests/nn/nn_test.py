@@ -11,8 +11,8 @@ from flax import nnx
 import seqjax
 from seqjax import nn
 from seqjax.cells import GRU, LSTM, Stack
-from seqjax.nn import recurrent
 from seqjax.nn.embedding import look_up
+from tests.nn.building import layers_of
 
 X = jax.random.normal(jax.random.key(5), (2, 6, 3))
 
@@ -28,11 +28,9 @@ def test_rnn_is_unroll():
 
 
 @pytest.mark.usefixtures("nnx_mode")
-def test_stacked_rnn_is_a_stack():
+def test_a_sequence_of_rnns_is_a_stack():
   cells = [LSTM(4), GRU(5)]
-  params, apply = nn.functionalize(
-    nn.StackedRNN(cells, 3, key=jax.random.key(0))
-  )
+  params, apply = nn.functionalize(layers_of(*cells)(3, jax.random.key(0)))
   layers = tuple(params["layers"][i]["params"] for i in params["layers"])
   expected = seqjax.unroll(Stack(tuple(cells)), layers, X)
   chex.assert_trees_all_close(apply(params, X), expected, atol=1e-6)
@@ -41,7 +39,7 @@ def test_stacked_rnn_is_a_stack():
 @pytest.mark.usefixtures("nnx_mode")
 def test_streaming_is_the_whole_run():
   params, apply = nn.functionalize(
-    nn.StackedRNN([LSTM(4), GRU(5)], 3, dropout=0.5, key=jax.random.key(0))
+    layers_of(LSTM(4), GRU(5), dropout=0.5)(3, jax.random.key(0))
   )
   whole_carry, whole = apply(params, X)
   carry = apply(params, (2,), method="initial_carry")
@@ -54,7 +52,7 @@ def test_streaming_is_the_whole_run():
 @pytest.mark.usefixtures("nnx_mode")
 def test_jax_transformations_of_apply():
   params, apply = nn.functionalize(
-    nn.StackedRNN([LSTM(4)] * 2, 3, dropout=0.5, key=jax.random.key(0))
+    layers_of(LSTM(4), LSTM(4), dropout=0.5)(3, jax.random.key(0))
   )
   loss = lambda params, x, key: (apply(params, x, key=key)[1] ** 2).mean()
   key = jax.random.key(1)
@@ -73,7 +71,7 @@ def test_jax_transformations_of_apply():
 
 def test_dropout_uses_its_key():
   params, apply = nn.functionalize(
-    nn.StackedRNN([LSTM(4)] * 2, 3, dropout=0.5, key=jax.random.key(0))
+    layers_of(LSTM(4), LSTM(4), dropout=0.5)(3, jax.random.key(0))
   )
   run = lambda key: apply(params, X, key=key)[1]
   one, other = jax.random.split(jax.random.key(1))
@@ -85,11 +83,11 @@ def test_dropout_uses_its_key():
 
 def test_dropout_keeps_the_mean_and_the_share():
   x = jnp.ones(100_000)
-  y = recurrent.dropout(x, 0.3, jax.random.key(0))
+  y = nn.dropout(x, 0.3, jax.random.key(0))
   assert set(np.unique(y)) == {0.0, np.float32(1 / 0.7)}
   assert abs((y == 0).mean() - 0.3) < 5 * np.sqrt(0.21 / x.size)
-  assert recurrent.dropout(x, 0.3, None) is x
-  assert recurrent.dropout(x, 0.0, jax.random.key(0)) is x
+  assert nn.dropout(x, 0.3, None) is x
+  assert nn.dropout(x, 0.0, jax.random.key(0)) is x
 
 
 @pytest.mark.usefixtures("nnx_mode")
@@ -158,7 +156,7 @@ def test_bidirectional_module_is_the_function(merge, size):
 @pytest.mark.usefixtures("nnx_mode")
 def test_stack_of_bidirectional_layers_on_ragged_rows():
   params, apply = nn.functionalize(
-    nn.StackedRNN([LSTM(4)] * 2, 3, bidirectional=True, key=jax.random.key(0))
+    layers_of(LSTM(4), LSTM(4), bidirectional=True)(3, jax.random.key(0))
   )
   lengths = [2, 6]
   carry, outputs = apply(params, X, lengths=jnp.array(lengths))
@@ -171,7 +169,7 @@ def test_stack_of_bidirectional_layers_on_ragged_rows():
       jax.tree.map(lambda c: c[0], alone_carry),
       atol=1e-6,
     )
-  with pytest.raises(ValueError, match="bidirectional is True, expected False"):
+  with pytest.raises(ValueError, match="Bidirectional is not causal, expected"):
     apply(params, carry, X[:, 0], method="step")
 
 
@@ -182,7 +180,7 @@ def test_bad_modules():
   with pytest.raises(ValueError, match="merge is 'sum', expected 'concat'"):
     nn.Bidirectional(LSTM(4), LSTM(5), 3, merge="sum", key=key)
   with pytest.raises(ValueError, match="dropout is 1.5, expected a rate"):
-    nn.StackedRNN([LSTM(4)], 3, dropout=1.5, key=key)
+    nn.Sequential([nn.RNN(LSTM(4), 3, key=key)], 3, dropout=1.5)
 
 
 @pytest.mark.parametrize("vocab_size", [3, 9])

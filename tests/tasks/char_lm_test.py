@@ -7,7 +7,7 @@ import pytest
 
 from seqjax.data import batching
 from seqjax.errors import InputError
-from seqjax.models import cells
+from seqjax.models import layers
 from seqjax.tasks import base
 from seqjax.train import loop
 from tests.train.loop_test import tiny
@@ -147,7 +147,11 @@ def test_bad_generation_options(made, options, message):
     ({"model": {"embed_size": -1}}, "config.model.embed_size is -1"),
     ({"model": {"num_layers": 0}}, "config.model.num_layers is 0"),
     ({"model": {"compute_dtype": "int8"}}, "compute_dtype is 'int8'"),
-    ({"model": {"recurrent_init": "x"}}, "recurrent_init is 'x'"),
+    (
+      {"model": {"cell": "lstm(recurrent_init='x')"}},
+      "config.model.cell is .*: recurrent_init is 'x'",
+    ),
+    ({"model": {"layer": "rrn"}}, "config.model.layer is 'rrn', expected one"),
   ],
 )
 def test_bad_config(changes, message):
@@ -179,7 +183,7 @@ def test_every_cell_learns(path, cell):
   assert losses[-1] < 0.7 * losses[0]
 
 
-@pytest.mark.parametrize("cell", cells.CELLS)
+@pytest.mark.parametrize("cell", layers.CELLS)
 def test_every_cell_by_name(path, cell):
   config = tiny(data={"path": path})
   with config.unlocked():
@@ -197,12 +201,15 @@ def test_every_cell_by_name(path, cell):
 @pytest.mark.parametrize(
   ("change", "message"),
   [
-    ({"method": "fusde"}, "config.model: method is 'fusde', expected one of"),
+    ({"method": "fusde"}, "config.model.method is 'fusde', expected one of"),
     (
       {"method": "associative"},
       "config.model: method 'associative' needs a recurrence that is linear",
     ),
-    ({"tie_embeddings": True}, "embed_size is 4, expected 8, the hidden_size"),
+    (
+      {"tie_embeddings": True},
+      "config.model: embed_size is 4, expected 8, the last",
+    ),
   ],
 )
 def test_bad_model_options(path, change, message):
@@ -210,7 +217,7 @@ def test_bad_model_options(path, change, message):
   with config.unlocked():
     config.model.update(change)
   with pytest.raises(InputError, match=message):
-    base.create(config, None)
+    base.create(config, None).init(jax.random.key(0))
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from seqjax.errors import InputError
+from seqjax.models import layers
 from seqjax.tasks import base, gradient_norms
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -98,5 +99,9 @@ def test_there_are_no_modes(tmp_path):
 
 def test_the_grid_has_every_activation_with_every_initialisation():
   entries = experiment("grid").cells.values()
-  pairs = {(entry.activation, entry.recurrent_init) for entry in entries}
+  made = {
+    layers.cell(entry.cell, hidden_size=4, compute_dtype="float32")
+    for entry in entries
+  }
+  pairs = {(cell.activation, cell.recurrent_init) for cell in made}
   assert len(pairs) == len(experiment("grid").cells) == 9

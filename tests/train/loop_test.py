@@ -13,6 +13,7 @@ import pytest
 
 from seqjax import records
 from seqjax.errors import InputError
+from seqjax.models import layers
 from seqjax.tasks import base
 from seqjax.train import checkpoint, loop, metrics, optimizer, workdir
 from seqjax.train import state as state_lib
@@ -70,6 +71,7 @@ def test_a_run_leaves_everything(tmp_path, text_file, capsys):
   assert len((showcase / "sample.txt").read_text()) == 20 + 1
   assert list((tmp_path / "run" / "tensorboard").glob("events*"))
   saved = json.loads((tmp_path / "run" / "config.json").read_text())
+  config.model = layers.resolve(config.model)
   assert saved == json.loads(config.to_json())
 
   found = records.read(tmp_path / "run")

@@ -1,0 +1,42 @@
+"""Dropout of features and of whole tokens."""
+
+import jax
+import jax.numpy as jnp
+
+from seqjax.cells import base
+
+
+def dropout(inputs: jax.Array, rate: float, key: jax.Array | None) -> jax.Array:
+  """Zeroes entries with probability `rate`, scales the rest by 1/(1 - rate).
+
+  Srivastava et al. 2014. Without a key, or at rate 0, the identity.
+
+  Args:
+    inputs: any shape.
+    rate: in [0, 1).
+    key: a `jax.random` key, or None.
+  """
+  if key is None or rate == 0.0:
+    return inputs
+  return inputs * base.dropout_mask(key, rate, inputs.shape, str(inputs.dtype))
+
+
+def drop_tokens(
+  key: jax.Array | None, tokens: jax.Array, rate: float, unknown: int
+) -> jax.Array:
+  """Tokens that are read as `unknown` with probability `rate`.
+
+  Word dropout: the model learns what to make of a word that it does not know
+  (Iyyer et al. 2015, "Deep unordered composition rivals syntactic methods for
+  text classification", section 3). Without a key, or at rate 0, the identity.
+
+  Args:
+    key: a `jax.random` key, or None.
+    tokens: int, any shape.
+    rate: in [0, 1).
+    unknown: the id of the unknown symbol.
+  """
+  if key is None or rate == 0.0:
+    return tokens
+  keep = jax.random.bernoulli(key, 1 - rate, tokens.shape)
+  return jnp.where(keep, tokens, unknown)

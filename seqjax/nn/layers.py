@@ -1,0 +1,361 @@
+"""Layers: what models are built of, as thin Flax modules.
+
+The contract is `Layer`. `RNN` runs a cell over time, `Bidirectional` two of
+them, `FeedForward` has no memory at all; `sequential.py` puts layers on top of
+each other.
+"""
+
+import abc
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from seqjax.cells import base
+from seqjax.gradients.bidirectional import bidirectional_gradient_norms
+from seqjax.gradients.norms import hidden_gradient_norms, together
+from seqjax.nn.embedding import look_up
+from seqjax.nn.read_out import affine
+from seqjax.recurrence import length_mask, unroll
+from seqjax.recurrence.bidirectional import MERGES, bidirectional
+from seqjax.recurrence.truncated import Truncated
+from seqjax.recurrence.unroll import check_method, resolve_method
+
+
+class Layer(nnx.Module, abc.ABC):
+  """A sequence in, a sequence of the same length out.
+
+  Whatever the layer does, these hold:
+    * outputs at or past a row's length are exactly zero, whatever the inputs
+      hold there, and the carry is that of its own last valid step;
+    * a reset at t puts the initial carry in place of what came before t;
+    * a causal layer gives the same numbers in one call, in windows that hand
+      the carry on, and step by step;
+    * without a key it is deterministic.
+
+  Attributes:
+    output_size: features of the output.
+    causal: whether an output depends on what came before alone. Only then is
+      there a `step`.
+    reads_tokens: whether the call takes `embedding=E`, `[V, input_size]`: the
+      inputs are then tokens, int `[batch, time]`, that are looked up in it.
+  """
+
+  output_size: int
+  causal: bool = True
+  reads_tokens: bool = False
+
+  @abc.abstractmethod
+  def initial_carry(self, batch_shape: Sequence[int]) -> Any:
+    """The carry before the first step: a tree of arrays `[*batch, ...]`."""
+
+  @abc.abstractmethod
+  def __call__(
+    self,
+    inputs: jax.Array,
+    carry: Any = None,
+    *,
+    lengths: jax.Array | None = None,
+    resets: jax.Array | None = None,
+    key: jax.Array | None = None,
+  ) -> tuple[Any, jax.Array]:
+    """Runs over the sequence.
+
+    Args:
+      inputs: `[batch, time, input_size]`.
+      carry: what the sequence starts from; default the initial carry.
+      lengths: int `[batch]`; default all steps are valid.
+      resets: bool `[batch, time]`.
+      key: randomness; None turns it off.
+
+    Returns:
+      `(carry, outputs)`, outputs `[batch, time, output_size]`.
+    """
+
+  def step(self, carry: Any, inputs: jax.Array) -> tuple[Any, jax.Array]:
+    """One step `[*batch, input_size]` without noise: `(carry, output)`.
+
+    Raises:
+      ValueError: the layer is not causal.
+    """
+    del carry, inputs
+    raise ValueError(
+      f"{type(self).__name__} is not causal, expected a causal layer to step:"
+      " it reads a sequence from its end, too"
+    )
+
+  def last(
+    self, outputs: jax.Array, lengths: jax.Array | None = None
+  ) -> jax.Array:
+    """What the layer puts out once it has seen the whole row.
+
+    Args:
+      outputs: of the call, `[batch, time, output_size]`.
+      lengths: as for the call.
+
+    Returns:
+      `[batch, output_size]`: the output at each row's last valid step; zeros
+      for a row of length 0.
+    """
+    batch, time, _ = outputs.shape
+    if lengths is None:
+      lengths = jnp.full((batch,), time)
+    end = jnp.maximum(lengths - 1, 0)[:, None, None]
+    return jnp.take_along_axis(outputs, end, axis=1)[:, 0]
+
+  def gradient_norms(
+    self, inputs: jax.Array, step_loss, *, carry=None, lengths=None
+  ) -> dict[str, jax.Array]:
+    """|dL/dcarry_t|, L the loss of each row's last step, without noise.
+
+    Args:
+      inputs: `[batch, time, input_size]`.
+      step_loss: `[time, batch]` from outputs `[time, batch, output_size]`.
+      carry: as for the call.
+      lengths: as for the call.
+
+    Returns:
+      Norms `[batch, time]` by name, all leaves of a carry together; see
+      `gradients.hidden_gradient_norms`.
+
+    Raises:
+      ValueError: the layer cannot be looked into.
+    """
+    del inputs, step_loss, carry, lengths
+    raise ValueError(
+      f"{type(self).__name__} has no gradient norms over time, expected"
+      " recurrent layers"
+    )
+
+
+class RNN(Layer):
+  """A cell and its parameters, run over time.
+
+  Attributes:
+    cell: the cell.
+    params: `nnx.Param` that holds the cell's whole NamedTuple.
+    method: how the recurrence is evaluated, see `unroll`.
+    gradient: "bptt", the exact one, or `Truncated(k1, k2)`.
+
+  Raises:
+    ValueError: the method cannot run the cell; no such gradient.
+  """
+
+  reads_tokens = True
+
+  def __init__(
+    self,
+    cell: base.Cell,
+    input_size: int,
+    *,
+    key: jax.Array,
+    method: Any = "auto",
+    gradient: Any = "bptt",
+  ):
+    check_method(resolve_method(method), cell)
+    if gradient != "bptt" and not isinstance(gradient, Truncated):
+      raise ValueError(
+        f"gradient is {gradient!r}, expected 'bptt' or Truncated(k1, k2)"
+      )
+    self.cell, self.method, self.gradient = cell, method, gradient
+    self.params = nnx.Param(cell.init(key, input_size))
+    self.output_size = cell.output_size
+
+  def initial_carry(self, batch_shape):
+    return self.cell.initial_carry(self.params.get_value(), batch_shape)
+
+  def __call__(
+    self,
+    inputs,
+    carry=None,
+    *,
+    lengths=None,
+    resets=None,
+    key=None,
+    embedding=None,
+  ):
+    params = self.params.get_value()
+    if embedding is not None:
+      params, inputs = look_up(self.cell, params, embedding, inputs)
+    run = unroll
+    if isinstance(self.gradient, Truncated):
+      run = self.gradient.unroll
+    return run(
+      self.cell,
+      params,
+      inputs,
+      lengths=lengths,
+      resets=resets,
+      initial_carry=carry,
+      key=key,
+      method=self.method,
+    )
+
+  def step(self, carry, inputs):
+    return self.cell.step(self.params.get_value(), carry, inputs)
+
+  def gradient_norms(self, inputs, step_loss, *, carry=None, lengths=None):
+    norms = hidden_gradient_norms(
+      self.cell,
+      self.params.get_value(),
+      inputs,
+      step_loss,
+      lengths=lengths,
+      initial_carry=carry,
+    )
+    return {"layer 0": together(norms)}
+
+
+class Bidirectional(Layer):
+  """Two cells, one in each direction; see `recurrence.bidirectional`.
+
+  Attributes:
+    forward: `RNN` from the first step to the last.
+    backward: `RNN` from each row's own last valid step to the first.
+    merge: "concat", "sum" or "average" of the two outputs.
+    method: how both recurrences are evaluated, see `unroll`.
+
+  Raises:
+    ValueError: `merge` is unknown, or the outputs cannot be added.
+  """
+
+  causal = False
+
+  def __init__(
+    self,
+    forward: base.Cell,
+    backward: base.Cell,
+    input_size: int,
+    *,
+    merge: str = "concat",
+    method: Any = "auto",
+    key: jax.Array,
+  ):
+    base.check_choice("merge", merge, MERGES)
+    sizes = forward.output_size, backward.output_size
+    if merge != "concat" and sizes[0] != sizes[1]:
+      raise ValueError(
+        f"merge is {merge!r}, expected 'concat' for outputs of different sizes,"
+        f" {sizes[0]} and {sizes[1]}"
+      )
+    keys = jax.random.split(key)
+    self.forward = RNN(forward, input_size, method=method, key=keys[0])
+    self.backward = RNN(backward, input_size, method=method, key=keys[1])
+    self.merge, self.method = merge, method
+    self.output_size = sum(sizes) if merge == "concat" else sizes[0]
+
+  def initial_carry(self, batch_shape):
+    return (
+      self.forward.initial_carry(batch_shape),
+      self.backward.initial_carry(batch_shape),
+    )
+
+  def __call__(
+    self, inputs, carry=None, *, lengths=None, resets=None, key=None
+  ):
+    """`((forward carry, backward carry), outputs)`."""
+    return bidirectional(
+      self.forward.cell,
+      self.backward.cell,
+      self._params(),
+      inputs,
+      lengths=lengths,
+      resets=resets,
+      initial_carry=carry,
+      key=key,
+      merge=self.merge,
+      method=self.method,
+    )
+
+  def last(self, outputs, lengths=None):
+    """Each direction where it has seen all: the backward one at the start."""
+    if self.merge != "concat":
+      raise ValueError(
+        f"merge is {self.merge!r}, expected 'concat': merged, the directions"
+        " have no last step of their own"
+      )
+    size = self.forward.output_size
+    ahead = super().last(outputs[..., :size], lengths)
+    return jnp.concatenate([ahead, outputs[:, 0, size:]], axis=-1)
+
+  def gradient_norms(self, inputs, step_loss, *, carry=None, lengths=None):
+    """`{"forward": ..., "backward": ...}`, each with the other constant."""
+    _, outputs = self(inputs, carry, lengths=lengths)
+    ahead, back = jnp.split(
+      self.last(outputs, lengths), [self.forward.output_size], axis=-1
+    )
+    return bidirectional_gradient_norms(
+      self.forward.cell,
+      self.backward.cell,
+      self._params(),
+      inputs,
+      (ahead, back),
+      step_loss,
+      lengths=lengths,
+      initial_carry=carry,
+    )
+
+  def _params(self) -> tuple:
+    return self.forward.params.get_value(), self.backward.params.get_value()
+
+
+class FeedForward(Layer):
+  """A layer of a multilayer perceptron, every step on its own.
+
+    y_t = tanh(x_t W + b)
+
+  Initialisation: W LeCun normal, b zero. Its carry is empty.
+
+  Attributes:
+    compute_dtype: dtype of the matrix product; None is the parameters'.
+
+  Raises:
+    ValueError: a size is not positive.
+  """
+
+  def __init__(
+    self,
+    input_size: int,
+    hidden_size: int,
+    *,
+    compute_dtype: str | None = None,
+    key: jax.Array,
+  ):
+    base.check_size("input_size", input_size)
+    base.check_size("hidden_size", hidden_size)
+    self.linear = nnx.Linear(input_size, hidden_size, rngs=nnx.Rngs(key))
+    self.output_size, self.compute_dtype = hidden_size, compute_dtype
+
+  def initial_carry(self, batch_shape):
+    del batch_shape
+    return ()
+
+  def __call__(
+    self, inputs, carry=None, *, lengths=None, resets=None, key=None
+  ):
+    del carry, resets, key
+    # A NaN in the padding would survive `where` in the gradient.
+    _, outputs = self.step((), valid_only(inputs, lengths))
+    return (), valid_only(outputs, lengths)
+
+  def step(self, carry, inputs):
+    del carry
+    return (), jnp.tanh(affine(self.linear, inputs, self.compute_dtype))
+
+
+def check_causal(layer: Layer) -> None:
+  """Raises ValueError unless the layer is causal."""
+  if not layer.causal:
+    raise ValueError(
+      "layers are not causal, expected causal ones: the model reads one step"
+      " after the other"
+    )
+
+
+def valid_only(x: jax.Array, lengths: jax.Array | None) -> jax.Array:
+  """`x` `[batch, time, features]` with zeros at and past the lengths."""
+  if lengths is None:
+    return x
+  return jnp.where(length_mask(lengths, x.shape[1])[..., None], x, 0)
