@@ -18,6 +18,8 @@ import numpy as np
 from seqjax.errors import InputError
 
 RESERVED = "padding", "unknown", "start", "stop"
+UNKNOWN_WORD = "<unk>"  # how it is written
+END_OF_LINE = "<eos>"
 
 
 class Vocabulary:
@@ -85,30 +87,30 @@ class Vocabulary:
     Raises:
       ValueError: a symbol is not known and no id is reserved for that.
     """
-    symbols = list(symbols)
-    ids = [self._ids.get(symbol, self.unknown) for symbol in symbols]
-    if None in ids:
+    ids, unknown = self._ids, self.unknown
+    if unknown is not None:
+      return np.fromiter((ids.get(s, unknown) for s in symbols), np.int32)
+    try:
+      return np.fromiter((ids[s] for s in symbols), np.int32)
+    except KeyError as error:
       raise ValueError(
-        f"{symbols[ids.index(None)]!r} is not in the vocabulary, which reserves"
-        " no id for what is unknown"
-      )
-    return np.array(ids, np.int32)
+        f"{error.args[0]!r} is not in the vocabulary, which reserves no id for"
+        " what is unknown"
+      ) from error
 
-  def decode(self, ids: Iterable[int], unknown: str = "<unk>") -> list[str]:
-    """The symbols of ids; unknown as given, other reserved ids left out."""
-    ids = [i for i in map(int, ids) if self.unknown == i or i >= self._first]
-    return [
-      unknown if i == self.unknown else self.symbols[i - self._first]
-      for i in ids
-    ]
+  def decode(self, ids: Any, unknown: str = UNKNOWN_WORD) -> list[str]:
+    """The symbols of ids `[time]`; reserved ones but unknown are left out.
 
-  @property
-  def _first(self) -> int:
-    return len(self.reserved)
+    Args:
+      ids: an array or a list.
+      unknown: how a symbol is written that is not known.
+    """
+    reserved = [unknown if r == "unknown" else None for r in self.reserved]
+    written = [*reserved, *self.symbols]
+    found = [written[i] for i in np.asarray(ids, int).tolist()]
+    return [symbol for symbol in found if symbol is not None]
 
 
-END_OF_LINE = "<eos>"
-UNKNOWN_WORD = "<unk>"
 _WORD = re.compile(r"<unk>|\w+(?:['’]\w+)*|[^\w\s]")
 
 
@@ -216,9 +218,8 @@ class Tokens:
     """
     cut = Tokenizer(tokenizer, lower)
     symbols = cut.split(text) if isinstance(text, str) else text
-    found = Vocabulary.count(
-      (s for s in symbols if s != cut.unknown), min_count, max_size
-    ).symbols
+    found = Vocabulary.count(symbols, min_count, max_size).symbols
+    found = [symbol for symbol in found if symbol != cut.unknown]
     if not found:
       raise InputError(
         f"the training text has {len(symbols)} {tokenizer}, none of which"
@@ -265,7 +266,7 @@ class Tokens:
       self.split(text) if isinstance(text, str) else text
     )
 
-  def decode(self, ids: Iterable[int]) -> str:
+  def decode(self, ids: Any) -> str:
     """The text of ids `[time]`."""
     return self.join(self.vocabulary.decode(ids, self.tokenizer.unknown))
 
