@@ -47,9 +47,7 @@ def path_of(data: Config) -> pathlib.Path | None:
   return path
 
 
-def parts(
-  found: "Sequence[Example] | Splits", data: Config, seed: int
-) -> Splits:
+def parts(found: Sequence[Example] | Splits, data: Config, seed: int) -> Splits:
   """The parts that a config asks for.
 
   Args:

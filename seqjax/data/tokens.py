@@ -4,7 +4,12 @@
   text <--Tokenizer.join--- symbols <--Vocabulary.decode-- ids
 
 A tokenizer knows no numbers, a vocabulary does not know what a symbol is of:
-characters, words, notes.
+characters, words, notes. The vocabulary is that of the training part alone:
+
+  cut = Tokenizer("words", lower=True)
+  parts = examples.contiguous(cut.split(text), validation=0.1, test=0.1)
+  tokens = Tokens.fit(parts.train, tokenizer="words", lower=True, min_count=2)
+  ids = tokens.encode(parts.validation)
 """
 
 import collections
