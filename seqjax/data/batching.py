@@ -1,16 +1,22 @@
-"""From one long sequence of tokens to batches.
+"""Batches: windows of one long sequence, and examples of different lengths.
 
-Training reads `batch_size` parallel streams in order, window after window, so
-that the carry can be handed on: truncated back-propagation through time
-(Williams and Peng 1990). Evaluation reads every token once.
+One long sequence: training reads `batch_size` parallel streams in order, window
+after window (`StreamWindows`), so that the carry can be handed on: truncated
+back-propagation through time (Williams and Peng 1990). Evaluation reads every
+token once (`evaluation_windows`).
+
+Examples: a `Loader` sorts them by length into buckets. What a batch holds is
+said by the task, in a function that puts the chosen examples together with
+`pad` and `fill`; outputs go back into the order of the examples by `in_order`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import grain
 import numpy as np
 
+from seqjax.data.examples import contiguous as split  # noqa: F401, goes too
 from seqjax.errors import InputError
 
 
@@ -133,32 +139,7 @@ def evaluation_windows(
     )
 
 
-def split(tokens, validation: float, test: float) -> tuple[Any, Any, Any]:
-  """Contiguous parts by position: (train, validation, test).
-
-  Args:
-    tokens: anything that can be sliced, text too.
-    validation: share of the whole, in [0, 1).
-    test: share of the whole, in [0, 1), taken from the end.
-
-  Raises:
-    InputError: the shares are out of range.
-  """
-  if not (validation >= 0 and test >= 0 and validation + test < 1):
-    raise InputError(
-      f"config.data.validation is {validation} and config.data.test is {test},"
-      " expected shares >= 0 that leave some text for training"
-    )
-  n = len(tokens)
-  train_end = int(n * (1 - validation - test) + 1e-9)
-  validation_end = int(n * (1 - test) + 1e-9)
-  return (
-    tokens[:train_end],
-    tokens[train_end:validation_end],
-    tokens[validation_end:],
-  )
-
-
+# Goes with the last task that uses it: what `Loader` was before.
 class Buckets:
   """Examples of different lengths as padded batches of few shapes.
 
@@ -223,13 +204,168 @@ class Buckets:
     return (self[step] for step in range(self.steps_per_epoch))
 
 
-def pad(arrays: Sequence[np.ndarray], rows: int, length: int) -> np.ndarray:
+class Loader:
+  """Examples of different lengths as padded batches of few shapes.
+
+  Examples are sorted into buckets by length; a batch comes from one bucket and
+  is padded to the longest length there, so that a program is compiled once a
+  bucket. The last batch of a bucket may have fewer examples than rows: the rows
+  left over are absent, and have weight 0 in `weights` float32 `[rows]`.
+
+    def collate(members, rows, padded):
+      chosen = [arrays[i] for i in members]
+      return Batch(
+        inputs=pad(chosen, rows, padded),
+        lengths=fill([len(array) for array in chosen], rows, np.int32),
+        weights=fill(np.ones(len(members)), rows, np.float32),
+        indices=fill(members, rows, np.int32),
+      )
+
+  Attributes:
+    steps_per_epoch: training batches until every example has been seen.
+  """
+
+  def __init__(
+    self,
+    lengths: Sequence[Any] | np.ndarray,
+    collate: Callable[[np.ndarray, int, Any], Any],
+    batch_size: int,
+    *,
+    num_buckets: int = 1,
+    seed: int = 0,
+  ):
+    """Sorts the examples.
+
+    Args:
+      lengths: of all examples, `[n]`; `[n, k]` where an example is k sequences
+        (a sentence and its translation): the longest of them decides on the
+        bucket, and each of the k is padded to its own longest there.
+      collate: `(members, rows, padded)` to a batch: the indices `[m]` of the
+        examples that are present, m <= rows; the rows of the batch; the length
+        to pad to, at least 1, an int for `[n]` and a tuple of k for `[n, k]`.
+      batch_size: rows of a training batch.
+      num_buckets: at most so many; each holds about as many examples.
+      seed: of the shuffles.
+    """
+    lengths = np.asarray(lengths)
+    if batch_size < 1 or num_buckets < 1:
+      raise ValueError(
+        f"batch_size is {batch_size} and num_buckets is {num_buckets}, expected"
+        " at least 1 each"
+      )
+    self._collate, self._batch_size, self._seed = collate, batch_size, seed
+    longest = lengths.max(axis=1) if lengths.ndim == 2 else lengths
+    shares = np.arange(1, num_buckets + 1) / num_buckets
+    edges = longest
+    if len(longest):
+      edges = np.unique(np.quantile(longest, shares, method="higher"))
+    bucket = np.searchsorted(edges, longest)
+    order = np.argsort(longest, kind="stable")
+    self._members = [order[bucket[order] == b] for b in range(len(edges))]
+    self._padded = [_longest(lengths[members]) for members in self._members]
+    self._batches = self._cut(batch_size)
+    self.steps_per_epoch = len(self._batches)
+    self._epoch = -1, self._members, self._batches
+
+  def _cut(self, rows: int) -> list[tuple[int, int]]:
+    """(bucket, first member) of all batches of an epoch."""
+    return [
+      (bucket, first)
+      for bucket, members in enumerate(self._members)
+      for first in range(0, len(members), rows)
+    ]
+
+  def __getitem__(self, step: int) -> Any:
+    """The training batch of a step: a function of (seed, step).
+
+    From epoch to epoch buckets are shuffled within, and the order of all
+    batches.
+    """
+    epoch, position = divmod(int(step), self.steps_per_epoch)
+    if self._epoch[0] != epoch:
+      rng = np.random.default_rng((self._seed, epoch))
+      members = [rng.permutation(m) for m in self._members]
+      order = rng.permutation(self.steps_per_epoch)
+      self._epoch = epoch, members, [self._batches[i] for i in order]
+    _, members, batches = self._epoch
+    bucket, first = batches[position]
+    rows = self._batch_size
+    taken = members[bucket][first : first + rows]
+    return self._collate(taken, rows, self._padded[bucket])
+
+  def train(self) -> grain.DatasetIterator:
+    """An iterator without end over the training batches; see `endless`.
+
+    Raises:
+      InputError: there are no examples.
+    """
+    if not self.steps_per_epoch:
+      raise InputError("there are no examples to train on")
+    return endless(self.__getitem__)
+
+  def once(self, batch_size: int | None = None) -> Iterator[Any]:
+    """Every example once, in order of length; nothing if there are none.
+
+    Args:
+      batch_size: rows of a batch; default that of training.
+    """
+    rows = self._batch_size if batch_size is None else batch_size
+    for bucket, first in self._cut(rows):
+      members = self._members[bucket][first : first + rows]
+      yield self._collate(members, rows, self._padded[bucket])
+
+
+def _longest(lengths: np.ndarray) -> Any:
+  """At least 1, so that every axis of a batch has entries."""
+  longest = np.maximum(lengths.max(axis=0), 1)
+  if longest.ndim:
+    return tuple(int(length) for length in longest)
+  return int(longest)
+
+
+def pad(
+  arrays: Sequence[np.ndarray], rows: int, length: int, like: Any = None
+) -> np.ndarray:
   """`[rows, length, ...]`: the arrays `[time, ...]` one below the other.
 
   Zeros behind the end of each, and in rows for which there is none.
+
+  Args:
+    arrays: at most `rows`, none longer than `length`.
+    rows: of the result.
+    length: of the result.
+    like: an array `[time, ...]` whose type and trailing shape the result has;
+      default the first one's. Needed where there may be no arrays.
   """
-  shape = arrays[0].shape[1:]
-  padded = np.zeros((rows, length, *shape), arrays[0].dtype)
-  for row, array in zip(padded, arrays, strict=False):
-    row[: len(array)] = array
+  like = arrays[0] if like is None else like
+  padded = np.zeros((rows, length, *like.shape[1:]), like.dtype)
+  for row, array in enumerate(arrays):
+    padded[row, : len(array)] = array
   return padded
+
+
+def fill(values: Any, rows: int, dtype: Any = None) -> np.ndarray:
+  """`[rows, ...]`: the values `[n, ...]`, and zeros in the rows behind them."""
+  values = np.asarray(values, dtype)
+  filled = np.zeros((rows, *values.shape[1:]), values.dtype)
+  filled[: len(values)] = values
+  return filled
+
+
+def in_order(
+  values: Iterable[Any], indices: Iterable[Any], weights: Iterable[Any]
+) -> list:
+  """Outputs of batches, a row each, in the order of the examples.
+
+  Args:
+    values: for each batch its rows: an array `[rows, ...]`, or a list.
+    indices: for each batch the example in each row, int `[rows]`.
+    weights: for each batch `[rows]`; rows of weight 0 are absent, left out.
+  """
+  found = [
+    (int(index), row)
+    for batch in zip(values, indices, weights, strict=True)
+    for row, index, weight in zip(*batch, strict=True)
+    if weight
+  ]
+  return [row for _, row in sorted(found, key=lambda pair: pair[0])]

@@ -3,21 +3,152 @@
 A token a line, its first column the token and its last the BIO tag, parted by
 tabs or, where there are none, by blanks; sentences parted by lines that are
 empty or hold nothing but white space. `-DOCSTART-` lines are skipped.
+
+  config.data.path        FILE, or FOLDER with its own parts:
+  config.data.train_file, validation_file, test_file
+  config.data.min_count   rarer words are unknown
 """
 
+import itertools
 import pathlib
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from seqjax.data import text
-from seqjax.data.examples import check_not_empty
+from seqjax.config import Config
+from seqjax.data import batching, text
+from seqjax.data.examples import (
+  Splits,
+  check_not_empty,
+  contiguous,
+  path_of,
+)
+from seqjax.data.tokens import Vocabulary
 from seqjax.errors import InputError
 
 
 class Sentence(NamedTuple):
   tokens: list[str]
   tags: list[str]  # "O", "B-x", "I-x"
+
+
+def load(data: Config, seed: int) -> Splits:
+  """What `config.data` asks for.
+
+  Without a path sentences are generated. Parts of one file are contiguous:
+  neighbouring sentences are of one text.
+  """
+  path = path_of(data)
+  if path is not None and path.is_dir():
+    files = [data.train_file, data.validation_file, data.test_file]
+    return Splits(*(read(path / name) for name in files))
+  found = read(path) if path else generate(data.examples, seed)
+  return contiguous(found, data.validation, data.test)
+
+
+# Longer words are cut: links, mostly.
+MAX_LETTERS = 24
+
+
+class Encoded(NamedTuple):
+  """The tokens of a sentence."""
+
+  words: Any  # int32 [time]
+  shapes: Any  # int32 [time]
+  letters: Any  # int32 [time, MAX_LETTERS]
+  letter_counts: Any  # int32 [time]
+
+
+class Encoder:
+  """Tokens as ids of words, of their shapes and of their letters.
+
+  Words are looked up in lower case, what is lost by that the letters tell.
+
+  Attributes:
+    words, shapes, letters: the vocabularies.
+    tags: "O" and the two of each kind; an id is a place in this list.
+    state: for JSON, `Encoder(**encoder.state)` is the same encoder again.
+  """
+
+  def __init__(
+    self,
+    words: list[str],
+    shapes: list[str],
+    letters: list[str],
+    tags: list[str],
+  ):
+    self.words, self.shapes = Vocabulary(words), Vocabulary(shapes)
+    self.letters, self.tags = Vocabulary(letters), tags
+    self.state = {
+      "words": self.words.symbols,
+      "shapes": self.shapes.symbols,
+      "letters": self.letters.symbols,
+      "tags": tags,
+    }
+
+  @classmethod
+  def fit(
+    cls, sentences: Sequence[Sentence], data: Config, seed: int
+  ) -> "Encoder":
+    """The words that occur `data.min_count` times or more, and the tags."""
+    del seed
+    tokens = [token for sentence in sentences for token in sentence.tokens]
+    kinds = {tag[2:] for s in sentences for tag in s.tags if tag != "O"}
+    words = (token.lower() for token in tokens)
+    return cls(
+      Vocabulary.count(words, data.min_count).symbols,
+      Vocabulary.count(map(shape, tokens), 2).symbols,
+      sorted({letter for token in tokens for letter in token}),
+      ["O"] + [f"{p}-{kind}" for kind in sorted(kinds) for p in "BI"],
+    )
+
+  def encode(self, tokens: Sequence[str]) -> Encoded:
+    letters = [self.letters.encode(token[:MAX_LETTERS]) for token in tokens]
+    nothing = np.zeros(0, np.int32)
+    return Encoded(
+      self.words.encode(token.lower() for token in tokens),
+      self.shapes.encode(map(shape, tokens)),
+      batching.pad(letters, len(tokens), MAX_LETTERS, nothing),
+      np.array([len(one) for one in letters], np.int32),
+    )
+
+  def tag_ids(self, part: str, sentence: Sentence) -> np.ndarray:
+    """int32 `[time]`.
+
+    Args:
+      part: what the sentence is of, "validation" say, for the message.
+      sentence: with its tags.
+
+    Raises:
+      InputError: a tag that training does not have.
+    """
+    ids = {tag: i for i, tag in enumerate(self.tags)}
+    for token, tag in zip(*sentence, strict=True):
+      if tag not in ids:
+        raise InputError(
+          f"the {part} part holds the tag {tag!r} ({token!r}), which training"
+          f" does not: it knows {', '.join(self.tags)}"
+        )
+    return np.array([ids[tag] for tag in sentence.tags], np.int32)
+
+  def read(self, path: str) -> list[list[str]]:
+    """Sentences without tags, one a line, words parted by blanks."""
+    return [line.split() for line in text.lines_of(path)]
+
+
+def shape(word: str) -> str:
+  """What a word looks like: "Xx" for "Jim", "d,d" for "3,000", "@x" for "@al".
+
+  Capitals, other letters and digits become X, x and d, a run of one kind a
+  single sign (Finkel et al. 2004, "Exploiting context for biomedical entity
+  recognition"); at most six signs.
+  """
+  signs = (
+    "d" if c.isdigit() else "X" if c.isupper() else "x" if c.isalpha() else c
+    for c in word
+  )
+  return "".join(sign for sign, _ in itertools.groupby(signs))[:6]
 
 
 def read(path: str | pathlib.Path) -> list[Sentence]:

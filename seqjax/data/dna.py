@@ -4,14 +4,25 @@ promoters   `+|-,NAME,<tabs>SEQUENCE` (UCI, Promoter Gene Sequences)
 splice      `CLASS,NAME,SEQUENCE`, padded with blanks (UCI, Splice-junction
             Gene Sequences)
 binding     a folder with `sequences.txt` and `labels.txt`, aligned by line
+
+  config.data.path      FILE or FOLDER
+  config.data.aligned   whether a letter's place in the sequence tells
 """
 
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
+from seqjax.config import Config
 from seqjax.data import text
-from seqjax.data.examples import Example, check_not_empty
+from seqjax.data.examples import (
+  Example,
+  Splits,
+  check_not_empty,
+  parts,
+  path_of,
+)
 from seqjax.errors import InputError
 
 NUCLEOTIDES = "ACGT"
@@ -25,6 +36,62 @@ _ROWS = {
   letter: [(n in stands) / len(stands) for n in NUCLEOTIDES]
   for letter, stands in AMBIGUITY.items()
 }
+
+
+def load(data: Config, seed: int) -> Splits:
+  """What `config.data` asks for; see `formats`."""
+  path = path_of(data)
+  found = read(path) if path else generate(data.examples, seed)
+  return parts(found, data, seed)
+
+
+class Encoder:
+  """Sequences as `[time, 4]`, see `one_hot` and `formats`.
+
+  With `positions` P > 0, for sequences that are aligned at some place, `[time,
+  4 + 4 P]`: each letter once more, as that letter at that of P positions.
+  """
+
+  vocab_size = 0
+  unknown = None
+
+  def __init__(self, positions: int):
+    self.state = {"positions": positions}
+    self._positions = positions
+    self.input_size = len(NUCLEOTIDES) * (1 + positions)
+
+  @classmethod
+  def fit(
+    cls, examples: Sequence[Example], data: Config, seed: int
+  ) -> "Encoder":
+    """Positions up to the longest sequence, if `data.aligned`."""
+    del seed
+    longest = max(len(example.inputs) for example in examples)
+    return cls(longest if data.aligned else 0)
+
+  def encode(self, inputs: str) -> np.ndarray:
+    letters = one_hot(inputs)
+    time, kinds = letters.shape
+    at = np.zeros((time, self._positions, kinds), np.float32)
+    known = np.arange(min(time, self._positions))
+    at[known, known] = letters[known]
+    at = at.reshape(time, self._positions * kinds)
+    return np.concatenate([letters, at], axis=1)
+
+  def read(self, path: str) -> list[str]:
+    """A sequence a line."""
+    found = [line.strip() for line in text.lines_of(path)]
+    for number, sequence in enumerate(found, 1):
+      try:
+        one_hot(sequence)
+      except ValueError as error:
+        raise InputError(f"{path}:{number}: {error}") from error
+    return found
+
+
+def show(inputs: str) -> str:
+  """The sequence."""
+  return text.shorten(inputs)
 
 
 def one_hot(sequence: str) -> np.ndarray:

@@ -1,11 +1,18 @@
-"""Labelled examples: what a format file returns, and how it is split."""
+"""Labelled examples, and how data is parted: training, validation, test.
 
+`stratified` draws examples at random, class by class; `fold` does for
+cross-validation; `contiguous` cuts by position, for what is one text or one
+course of time, where neighbours tell of each other.
+"""
+
+import pathlib
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sklearn import model_selection
+import numpy as np
 
+from seqjax.config import Config
 from seqjax.errors import InputError
 
 
@@ -19,17 +26,111 @@ class Example(NamedTuple):
 
 
 class Splits(NamedTuple):
-  """The three parts of a data set."""
+  """The three parts of a data set: lists, arrays or texts."""
 
-  train: list
-  validation: list
-  test: list
+  train: Any
+  validation: Any
+  test: Any
 
 
-def split(
+def path_of(data: Config) -> pathlib.Path | None:
+  """`data.path`; None if there is none and data is to be generated.
+
+  Raises:
+    InputError: no such file or folder.
+  """
+  if not data.path:
+    return None
+  path = pathlib.Path(data.path)
+  if not path.exists():
+    raise InputError(f"config.data.path is {path}, which does not exist")
+  return path
+
+
+def parts(found: Sequence[Example] | Splits, data: Config, seed: int) -> Splits:
+  """The parts that a config asks for.
+
+  Args:
+    found: all examples: `data.fold` of `data.num_folds` is the test, or, where
+      that is 0, shares `data.validation` and `data.test` are set aside. Or the
+      parts that the data brings itself.
+    data: `config.data`.
+    seed: of the choice.
+
+  Raises:
+    InputError: folds are asked of data that brings its own parts, a share or a
+      fold is out of range, a class has too few examples, or there are none to
+      train on.
+  """
+  if isinstance(found, Splits):
+    if data.num_folds:
+      raise InputError(
+        f"config.data.num_folds is {data.num_folds}, expected 0: {data.path}"
+        " brings its own training and test parts"
+      )
+    made = found
+  elif data.num_folds:
+    made = fold(found, data.fold, data.num_folds, seed)
+  else:
+    made = stratified(found, data.validation, data.test, seed)
+  if not len(made.train):
+    raise InputError("config.data leaves no examples to train on")
+  return made
+
+
+def label_ids(
+  part: str, examples: Sequence[Example], labels: Sequence[str]
+) -> np.ndarray:
+  """The place of each example's label among `labels`, int32 `[n]`.
+
+  Args:
+    part: "validation" say, for the message.
+    examples: those of the part.
+    labels: those of training.
+
+  Raises:
+    InputError: a label is not among them.
+  """
+  known = {label: i for i, label in enumerate(labels)}
+  for example in examples:
+    if example.label not in known:
+      raise InputError(
+        f"the {part} part holds the label {example.label!r}, which training"
+        f" does not: it knows {', '.join(labels)}"
+      )
+  return np.array([known[example.label] for example in examples], np.int32)
+
+
+def contiguous(sequence: Any, validation: float, test: float) -> Splits:
+  """Parts by position: training first, the test at the end.
+
+  Args:
+    sequence: anything that can be sliced, text too.
+    validation: share of the whole, in [0, 1).
+    test: share of the whole, in [0, 1).
+
+  Raises:
+    InputError: the shares are out of range.
+  """
+  if not (validation >= 0 and test >= 0 and validation + test < 1):
+    raise InputError(
+      f"config.data.validation is {validation} and config.data.test is {test},"
+      " expected shares >= 0 that leave some text for training"
+    )
+  n = len(sequence)
+  train_end = int(n * (1 - validation - test) + 1e-9)
+  validation_end = int(n * (1 - test) + 1e-9)
+  return Splits(
+    sequence[:train_end],
+    sequence[train_end:validation_end],
+    sequence[validation_end:],
+  )
+
+
+def stratified(
   examples: Sequence[Example], validation: float, test: float, seed: int
 ) -> Splits:
-  """Stratified by label, groups kept together.
+  """Parts at random, stratified by label, groups kept together.
 
   Args:
     examples: all of them.
@@ -45,6 +146,8 @@ def split(
       f"config.data.validation is {validation} and config.data.test is {test},"
       " expected shares >= 0 that leave some examples for training"
     )
+  from sklearn import model_selection  # a second, and no use to a text
+
   units: Any = _units(examples)
   parts = []
   for share in (test, validation / (1 - test)):
@@ -64,6 +167,9 @@ def split(
   return Splits(_flat(units), parts[1], parts[0])
 
 
+split = stratified  # the name that goes
+
+
 def fold(
   examples: Sequence[Example], index: int, count: int, seed: int
 ) -> Splits:
@@ -79,6 +185,8 @@ def fold(
       f"config.data.fold is {index}, expected 0 to {count - 1}, one of"
       f" config.data.num_folds = {count}"
     )
+  from sklearn import model_selection
+
   units = _units(examples)
   labels = _strata(units, count)
   splitter = model_selection.StratifiedKFold(

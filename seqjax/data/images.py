@@ -1,17 +1,88 @@
-"""Grey images in IDX files (MNIST's format), and glyphs that are drawn."""
+"""Grey images in IDX files (MNIST's format), and glyphs that are drawn.
+
+config.data.path         FOLDER of MNIST's four files, gzipped or not
+config.data.validation   share of its training images that is set aside
+config.data.order        how an image is a sequence, see `Encoder`
+"""
 
 import gzip
 import math
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
-from seqjax.data.examples import Example, Splits, split
+from seqjax.config import Config
+from seqjax.data.examples import Example, Splits, parts, path_of, stratified
 from seqjax.errors import InputError
 
 # How LeCun's files begin; the test set may lie beside them in its own folder.
 _PREFIXES = {"train": "train", "test": "t10k"}
 _BYTES = 0x08  # IDX's code for unsigned bytes
+ORDERS = "rows", "pixels", "permuted"
+
+
+def load(data: Config, seed: int) -> Splits:
+  """What `config.data` asks for; see `formats`."""
+  path = path_of(data)
+  if path is None:
+    return parts(generate(data.examples, seed), data, seed)
+  return parts(read_folder(path, data.validation, seed), data, seed)
+
+
+class Encoder:
+  """Grey images as sequences, values from 0 to 1; see `formats`.
+
+  "rows" is `[height, width]`, a row a step; "pixels" is `[height * width, 1]`,
+  one after the other; "permuted" the same in one random order, fixed by a seed
+  (Le, Jaitly and Hinton 2015).
+  """
+
+  vocab_size = 0
+  unknown = None
+
+  def __init__(self, height: int, width: int, order: str, seed: int):
+    if order not in ORDERS:
+      raise InputError(
+        f"config.data.order is {order!r}, expected one of {', '.join(ORDERS)}"
+      )
+    self.state = {
+      "height": height,
+      "width": width,
+      "order": order,
+      "seed": seed,
+    }
+    self._shape = height, width
+    self.input_size = width if order == "rows" else 1
+    self._order = np.arange(height * width)
+    if order == "permuted":
+      self._order = np.random.default_rng(seed).permutation(height * width)
+
+  @classmethod
+  def fit(
+    cls, examples: Sequence[Example], data: Config, seed: int
+  ) -> "Encoder":
+    """The size of the images, and `data.order`."""
+    height, width = examples[0].inputs.shape
+    return cls(height, width, data.order, seed)
+
+  def encode(self, inputs: np.ndarray) -> np.ndarray:
+    pixels = inputs.reshape(-1)[self._order] / np.float32(255)
+    return pixels.reshape(-1, self.input_size)
+
+  def read(self, path: str) -> list[np.ndarray]:
+    """An IDX file of images."""
+    found = read_idx(path)
+    if found.shape[1:] != self._shape:
+      raise InputError(
+        f"{path}: images have shape {found.shape[1:]}, expected {self._shape}"
+      )
+    return list(found)
+
+
+def show(inputs: np.ndarray) -> str:
+  """Its size."""
+  return f"an image of {' x '.join(map(str, inputs.shape))}"
 
 
 def read_idx(path: str | pathlib.Path) -> np.ndarray:
@@ -57,7 +128,7 @@ def read_folder(
   Raises:
     InputError: a file is missing, or images and labels do not fit.
   """
-  parts = {}
+  found = {}
   for part, prefix in _PREFIXES.items():
     images = read_idx(_find(folder, f"{prefix}-images-idx3-ubyte"))
     labels = read_idx(_find(folder, f"{prefix}-labels-idx1-ubyte"))
@@ -66,12 +137,12 @@ def read_folder(
         f"{folder}: {part} images have shape {images.shape} and labels"
         f" {labels.shape}, expected [n, height, width] and [n]"
       )
-    parts[part] = [
+    found[part] = [
       Example(image, str(label))
       for image, label in zip(images, labels, strict=True)
     ]
-  train, validated, _ = split(parts["train"], validation, 0.0, seed)
-  return Splits(train, validated, parts["test"])
+  train, validated, _ = stratified(found["train"], validation, 0.0, seed)
+  return Splits(train, validated, found["test"])
 
 
 def _find(folder: str | pathlib.Path, name: str) -> pathlib.Path:

@@ -1,12 +1,63 @@
-"""Names sorted into files: `CLASS.txt`, a name a line, and names made up."""
+"""Names sorted into files: `CLASS.txt`, a name a line, and names made up.
+
+config.data.path   FOLDER of these files
+"""
 
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
+from seqjax.config import Config
 from seqjax.data import text
-from seqjax.data.examples import Example, check_not_empty
+from seqjax.data.examples import (
+  Example,
+  Splits,
+  check_not_empty,
+  parts,
+  path_of,
+)
+from seqjax.data.tokens import Vocabulary
 from seqjax.errors import InputError
+
+
+def load(data: Config, seed: int) -> Splits:
+  """What `config.data` asks for; see `formats`."""
+  path = path_of(data)
+  found = read_folder(path) if path else generate(data.examples, seed)
+  return parts(found, data, seed)
+
+
+class Encoder:
+  """Names as ids of characters; see `formats`."""
+
+  input_size = 0
+
+  def __init__(self, symbols: list[str]):
+    self._vocabulary = Vocabulary(symbols)
+    self.state = {"symbols": self._vocabulary.symbols}
+    self.vocab_size = len(self._vocabulary)
+    self.unknown = self._vocabulary.unknown
+
+  @classmethod
+  def fit(
+    cls, examples: Sequence[Example], data: Config, seed: int
+  ) -> "Encoder":
+    """All characters of the names."""
+    del data, seed
+    return cls(sorted({symbol for e in examples for symbol in e.inputs}))
+
+  def encode(self, inputs: str) -> np.ndarray:
+    return self._vocabulary.encode(inputs)
+
+  def read(self, path: str) -> list[str]:
+    """A name a line."""
+    return [line.strip() for line in text.lines_of(path)]
+
+
+def show(inputs: str) -> str:
+  """The name."""
+  return text.shorten(inputs)
 
 
 def read_folder(folder: str | pathlib.Path) -> list[Example]:

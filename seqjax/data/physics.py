@@ -1,14 +1,21 @@
 """Balls in a box: simulated, or the user's own trajectories.
 
 Positions are shares of the box, 0 to 1.
+
+  config.data.path       FILE.csv with columns trajectory, x, y
+  config.data.observed   steps that are seen
+  config.data.horizon    steps that are foretold
 """
 
 import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
+from seqjax.config import Config
 from seqjax.data import columns, text
-from seqjax.data.examples import check_not_empty
+from seqjax.data.examples import Splits, check_not_empty, contiguous
 from seqjax.errors import InputError
 
 RADIUS = 0.05
@@ -59,6 +66,66 @@ def draw(positions: np.ndarray, size: int) -> np.ndarray:
   squared = (centres - x) ** 2 + (centres[::-1, None] - y) ** 2
   images = np.exp(-squared / (2 * RADIUS**2))
   return images.reshape(*positions.shape[:-1], -1).astype(np.float32)
+
+
+class Box(NamedTuple):
+  """Where the trajectories are: positions as shares of it, 0 to 1.
+
+  `Box(**box.state)` is the same again.
+  """
+
+  corner: Sequence[float] = (0.0, 0.0)  # lower left, in the file's units
+  size: Sequence[float] = (1.0, 1.0)
+
+  @classmethod
+  def fit(cls, positions: np.ndarray) -> "Box":
+    """The smallest that holds all `positions` `[windows, time, 2]`."""
+    corner = positions.min(axis=(0, 1))
+    size = positions.max(axis=(0, 1)) - corner
+    return cls(corner.tolist(), np.where(size > 0, size, 1.0).tolist())
+
+  @property
+  def state(self) -> dict[str, list[float]]:
+    """For JSON."""
+    return {"corner": list(self.corner), "size": list(self.size)}
+
+  def scale(self, positions: np.ndarray) -> np.ndarray:
+    """From the file's units to shares, `[..., 2]`."""
+    return (positions - np.array(self.corner)) / np.array(self.size)
+
+  def restore(self, positions: np.ndarray) -> np.ndarray:
+    """From shares to the file's units, `[..., 2]`."""
+    return positions * np.array(self.size) + np.array(self.corner)
+
+
+def load(data: Config, seed: int) -> Splits:
+  """Windows `[windows, observed + horizon, 2]` of the file's trajectories.
+
+  A trajectory is in one part, as a whole.
+
+  Raises:
+    InputError: see `read`, or none of training is long enough.
+  """
+  paths = read(data.path)
+  order = np.random.default_rng(seed).permutation(len(paths))
+  mixed = contiguous([paths[i] for i in order], data.validation, data.test)
+  steps = data.observed + data.horizon
+  found = Splits(*(_windows(part, steps) for part in mixed))
+  if not len(found.train):
+    raise InputError(
+      f"{data.path}: no trajectory of the training part has {steps} steps,"
+      " config.data.observed + horizon"
+    )
+  return found
+
+
+def _windows(paths: Sequence[np.ndarray], steps: int) -> np.ndarray:
+  found = [
+    path[start : start + steps]
+    for path in paths
+    for start in range(len(path) - steps + 1)
+  ]
+  return np.array(found).reshape(-1, steps, 2)
 
 
 def read(path: str | pathlib.Path) -> list[np.ndarray]:

@@ -1,4 +1,8 @@
-"""Time series: any CSV with a date column, and a series that is made up."""
+"""Time series: any CSV with a date column, and a series that is made up.
+
+config.data.path      FILE
+config.data.columns   columns to take; default all but the date
+"""
 
 import datetime
 import pathlib
@@ -8,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seqjax.config import Config
 from seqjax.data import columns, text
-from seqjax.data.examples import check_not_empty
+from seqjax.data.examples import check_not_empty, path_of
 from seqjax.errors import InputError
 
 DATE_NAMES = "date", "month", "day", "time", "timestamp", "datetime"
@@ -21,6 +26,49 @@ class Series(NamedTuple):
   dates: list[datetime.datetime]
   names: list[str]
   values: np.ndarray  # float64 [time, columns]
+
+
+class Scaling(NamedTuple):
+  """Standardised values, so that columns of different units weigh the same.
+
+    z = (x - mean) / deviation, a column each
+
+  `Scaling(**scaling.state)` is the same again.
+  """
+
+  names: list[str]  # of the columns
+  mean: list[float]
+  deviation: list[float]  # 1 for a column that does not change
+
+  @classmethod
+  def fit(cls, names: Sequence[str], values: np.ndarray) -> "Scaling":
+    """Of `values` `[time, columns]`, those of the training part alone."""
+    deviation = values.std(axis=0)
+    return cls(
+      list(names),
+      values.mean(axis=0).tolist(),
+      np.where(deviation > 0, deviation, 1.0).tolist(),
+    )
+
+  @property
+  def state(self) -> dict[str, list]:
+    """For JSON."""
+    return self._asdict()
+
+  def standardise(self, values: np.ndarray) -> np.ndarray:
+    """float32 `[..., columns]`, without a unit."""
+    scaled = (values - np.array(self.mean)) / np.array(self.deviation)
+    return scaled.astype(np.float32)
+
+  def restore(self, values: np.ndarray) -> np.ndarray:
+    """`[..., columns]` in the units of the columns again."""
+    return values * np.array(self.deviation) + np.array(self.mean)
+
+
+def load(data: Config, seed: int) -> Series:
+  """The file of `config.data.path`, or hours of a series that is made up."""
+  path = path_of(data)
+  return read(path, data.columns) if path else generate(data.examples, seed)
 
 
 def read(path: str | pathlib.Path, only: Sequence[str] = ()) -> Series:

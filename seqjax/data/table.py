@@ -3,20 +3,104 @@
 UCI Student Performance (Cortez and Silva 2008, "Using data mining to predict
 secondary school student performance"): a header, text in quotes, some numbers
 in quotes too; G1, G2 and G3 are the grades, 0 to 20.
+
+  config.data.path     FILE, fields parted by `;` or `,`, with a column G3
+  config.data.grades   whether the earlier grades G1 and G2 are known
 """
 
 import math
 import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
+from seqjax.config import Config
 from seqjax.data import columns, text
-from seqjax.data.examples import Example, check_not_empty
+from seqjax.data.examples import (
+  Example,
+  Splits,
+  check_not_empty,
+  parts,
+  path_of,
+)
 from seqjax.errors import InputError
 
 FINAL_GRADE = "G3"
 PASS_GRADE = 10  # from here on is a pass
 EARLIER_GRADES = "G1", "G2"
+
+
+def load(data: Config, seed: int) -> Splits:
+  """What `config.data` asks for; see `formats`."""
+  path = path_of(data)
+  if path is None:
+    return parts(generate(data.examples, seed), data, seed)
+  return parts(read(path, data.grades), data, seed)
+
+
+class Encoder:
+  """A row as a sequence of one step, `[1, features]`; see `formats`.
+
+  Numbers are standardised by mean and deviation of the training part; a column
+  of text becomes one entry for each of its values there. A value that did not
+  occur is zero in all of them.
+  """
+
+  vocab_size = 0
+  unknown = None
+
+  def __init__(
+    self, numbers: dict[str, list[float]], choices: dict[str, list[str]]
+  ):
+    self.state = {"numbers": numbers, "choices": choices}
+    self._numbers, self._choices = numbers, choices
+    self.input_size = len(numbers) + sum(map(len, choices.values()))
+
+  @classmethod
+  def fit(
+    cls, examples: Sequence[Example], data: Config, seed: int
+  ) -> "Encoder":
+    """Mean and deviation of numbers, the values of texts."""
+    del data, seed
+    numbers, choices = {}, {}
+    for name in examples[0].inputs:
+      values = [example.inputs[name] for example in examples]
+      if isinstance(values[0], float):  # then all are, see `read`
+        deviation = float(np.std(values))
+        numbers[name] = [float(np.mean(values)), deviation or 1.0]
+      else:
+        choices[name] = sorted(set(values))
+    return cls(numbers, choices)
+
+  def encode(self, inputs: dict[str, Any]) -> np.ndarray:
+    vector = [
+      (inputs[name] - mean) / deviation
+      for name, (mean, deviation) in self._numbers.items()
+    ]
+    for name, found in self._choices.items():
+      vector += [float(inputs[name] == value) for value in found]
+    return np.array([vector], np.float32)
+
+  def read(self, path: str) -> list[dict[str, Any]]:
+    """A CSV with a header, fields parted by `;` or `,`."""
+    names, rows = columns.read(path, "\n".join(text.lines_of(path)))
+    for name in (*self._numbers, *self._choices):
+      if name not in names:
+        raise InputError(f"{path}:1: no column {name!r} in the header")
+    numbers = [
+      {n: columns.number(path, line, n, row[n]) for n in self._numbers}
+      for line, row in rows
+    ]
+    return [
+      {**{name: row[name].strip() for name in self._choices}, **known}
+      for (_, row), known in zip(rows, numbers, strict=True)
+    ]
+
+
+def show(inputs: dict[str, Any]) -> str:
+  """Each column and its value."""
+  return text.shorten(", ".join(f"{k} {v}" for k, v in inputs.items()))
 
 
 def read(path: str | pathlib.Path, grades: bool) -> list[Example]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import pathlib
+import sys
 import sysconfig
 from typing import NamedTuple
 
@@ -92,3 +93,33 @@ def _stdlib() -> str:
       except (OSError, UnicodeDecodeError):
         continue  # a few sources declare another encoding
   return "\n\n".join(texts)
+
+
+STDIN = "-"
+
+
+def lines_of(path: str) -> list[str]:
+  """The lines of a file, or of standard input if `path` is "-".
+
+  Blank lines are kept, so that what is made of each line stays beside it.
+
+  Raises:
+    InputError: the file cannot be read, is empty or is not UTF-8.
+  """
+  if path != STDIN:
+    return read_utf8(path).removesuffix("\n").split("\n")
+  if sys.stdin.isatty():
+    print("reading standard input, end with Ctrl-D", file=sys.stderr)
+  try:
+    content = sys.stdin.read()
+  except UnicodeDecodeError as error:
+    raise InputError(f"standard input is not valid UTF-8 ({error})") from error
+  if not content.strip():
+    raise InputError("standard input is empty, expected an input a line")
+  return content.removesuffix("\n").split("\n")
+
+
+def shorten(text: str, most: int = 70) -> str:
+  """At most so many characters, in one line."""
+  text = " ".join(text.split())
+  return text if len(text) <= most else text[: most - 3] + "..."

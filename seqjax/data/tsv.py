@@ -2,18 +2,76 @@
 
 No header; UTF-8; empty lines are skipped. The Stanford Sentiment Treebank is
 handed around in this form.
+
+  config.data.path         FILE, or FOLDER with its own parts, see `PARTS`
+  config.data.min_count    rarer words are unknown
+  config.data.lower        whether words are in lower case
 """
 
 import pathlib
+from collections.abc import Sequence
 
 import numpy as np
 
+from seqjax.config import Config
 from seqjax.data import text
-from seqjax.data.examples import Example, Splits, check_not_empty
+from seqjax.data.examples import (
+  Example,
+  Splits,
+  check_not_empty,
+  parts,
+  path_of,
+)
+from seqjax.data.tokens import Vocabulary
 from seqjax.errors import InputError
 
 # The files of a folder that brings its own split.
 PARTS = "train.tsv", "dev.tsv", "test.tsv"
+
+
+def load(data: Config, seed: int) -> Splits:
+  """What `config.data` asks for; see `formats`."""
+  path = path_of(data)
+  if path is None:
+    return parts(generate(data.examples, seed), data, seed)
+  return parts(read_folder(path) if path.is_dir() else read(path), data, seed)
+
+
+class Encoder:
+  """Texts, lists of words, as ids of words; see `formats`."""
+
+  input_size = 0
+
+  def __init__(self, words: list[str], lower: bool):
+    self._vocabulary, self._lower = Vocabulary(words), lower
+    self.state = {"words": self._vocabulary.symbols, "lower": lower}
+    self.vocab_size = len(self._vocabulary)
+    self.unknown = self._vocabulary.unknown
+
+  @classmethod
+  def fit(
+    cls, examples: Sequence[Example], data: Config, seed: int
+  ) -> "Encoder":
+    """The words that occur `data.min_count` times or more."""
+    del seed
+    words = [word for example in examples for word in example.inputs]
+    if data.lower:
+      words = [word.lower() for word in words]
+    return cls(Vocabulary.count(words, data.min_count).symbols, data.lower)
+
+  def encode(self, inputs: list[str]) -> np.ndarray:
+    return self._vocabulary.encode(
+      word.lower() if self._lower else word for word in inputs
+    )
+
+  def read(self, path: str) -> list[list[str]]:
+    """A text a line, words parted by blanks."""
+    return [line.split() for line in text.lines_of(path)]
+
+
+def show(inputs: list[str]) -> str:
+  """The text."""
+  return text.shorten(" ".join(inputs))
 
 
 def read(path: str | pathlib.Path) -> list[Example]:
