@@ -15,10 +15,13 @@ demo: $(VENV)/.runtime
 	$(RUN) seqjax.launch --config=experiments/char_lm.py --workdir=runs/demo
 
 test: $(VENV)/.dev
-	$(RUN) pytest -n 2 -m "not slow"
+	$(RUN) pytest -n 2 --dist loadgroup -m "not slow"
+	JAX_NUM_CPU_DEVICES=1 $(RUN) pytest -n 2 -m "one_device and not slow"
 
 slow: $(VENV)/.dev
-	$(RUN) pytest -m slow
+	JAX_DISABLE_MOST_OPTIMIZATIONS=False $(RUN) pytest -m slow
+	JAX_DISABLE_MOST_OPTIMIZATIONS=False JAX_NUM_CPU_DEVICES=1 \
+	  $(RUN) pytest -n 2 tests/recurrence
 
 check: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -29,7 +32,7 @@ check: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/python .ci/reading_path
+	$(RUN) tests.reading_path --write
 
 clean:
 	rm -rf $(VENV)

@@ -19,10 +19,9 @@ import numpy as np
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from seqjax import records
+from seqjax import files
 from seqjax.tasks import base
-from seqjax.train import loop
-from seqjax.train import state as state_lib
+from seqjax.train import loop, train_state
 
 _CONFIG = config_flags.DEFINE_config_file("config", "experiments/char_lm.py")
 _STEPS = flags.DEFINE_integer("steps", 60, "Steps a measurement.")
@@ -32,10 +31,10 @@ _ROUNDS = flags.DEFINE_integer("rounds", 5, "Measurements of each kind.")
 def bare(config, steps: int) -> float:
   """Seconds a step: the same batch, the state handed on, no metrics read."""
   task = base.create(config, None)
-  shardings = state_lib.make_shardings(config.batch_size)
-  state = state_lib.init_state(task, config)
+  shardings = train_state.make_shardings(config.batch_size)
+  state = train_state.init_state(task, config)
   state = jax.device_put(state, shardings.of_state(state))
-  step = state_lib.make_train_step(task, config, state, shardings)
+  step = train_state.make_train_step(task, config, state, shardings)
   batch = shardings.place(next(task.train_batches()))
   state, _ = jax.block_until_ready(step(state, batch))
   begin = time.perf_counter()
@@ -54,7 +53,7 @@ def whole(config, steps: int) -> float:
     config.data.validation = config.data.test = 0.0
     with contextlib.redirect_stdout(io.StringIO()):
       loop.train(config, pathlib.Path(directory))
-    (record,) = records.read(pathlib.Path(directory))
+    (record,) = files.read_records(pathlib.Path(directory))
     return config.batch_size * config.window / record["chars_per_second"]
 
 

@@ -11,6 +11,10 @@ Your own: --config.data.path=FILE.csv with columns trajectory, x, y.
 
 from ml_collections import config_dict
 
+from seqjax import config as settings
+
+VARIANTS = ("positions", "images")
+
 
 def get_config(variant="positions"):
   config = config_dict.ConfigDict()
@@ -37,26 +41,15 @@ def get_config(variant="positions"):
   config.model.method = "auto"
   config.model.gradient = "bptt"
 
-  config.optimizer = config_dict.ConfigDict()
-  config.optimizer.name = "adamw"
-  config.optimizer.learning_rate = 3e-3
-  config.optimizer.warmup_steps = 100
-  config.optimizer.decay = "cosine"
-  config.optimizer.decay_steps = config.get_oneway_ref("steps")
-  config.optimizer.final_fraction = 0.01
-  config.optimizer.b1 = 0.9
-  config.optimizer.b2 = 0.99
-  config.optimizer.weight_decay = 0.0
-  config.optimizer.momentum = 0.9
-  config.optimizer.clip_norm = 1.0
+  config.optimizer = settings.optimizer(
+    config.get_oneway_ref("steps"),
+    learning_rate=3e-3,
+    warmup_steps=100,
+    weight_decay=0.0,
+  )
 
-  config.log_every = 100
-  config.eval_every = 1_000
+  config.update(settings.logging(log_every=100, eval_every=1_000))
   config.eval_batch_size = 256
   config.eval_batches = 4  # of simulated balls
-  config.checkpoint_every = 1_000
-  config.keep_checkpoints = 2
-
-  config.probes = config_dict.ConfigDict()
-  config.probes.gradients_every = 0
+  config.probes = settings.probes()
   return config

@@ -18,10 +18,14 @@ Your own text: --config.data.path=FILE (UTF-8).
 
 from ml_collections import config_dict
 
+from seqjax import config as settings
+
+VARIANTS = ("pydoc", "stdlib", "tinyshakespeare")
+
 
 def get_config(variant="pydoc"):
   config = config_dict.ConfigDict()
-  config.task = "char_lm"
+  config.task = "language_model"
   config.seed = 0
   config.steps = 1_000
   config.batch_size = 64  # parallel streams through the text
@@ -32,11 +36,15 @@ def get_config(variant="pydoc"):
   config.data.path = config_dict.placeholder(str)  # your own file, UTF-8
   config.data.validation = 0.05  # share, contiguous, before the test part
   config.data.test = 0.05  # share, contiguous, at the end
+  config.data.tokenizer = "characters"  # words, blanks: see data/tokens.py
+  config.data.lower = False
+  config.data.min_count = 1  # rarer symbols are unknown
+  config.data.max_size = 0  # symbols at most; 0 is all
 
   config.model = config_dict.ConfigDict()
-  config.model.layer = "rnn"  # or feed_forward
-  # A name or a call: gru, lstm(forget_bias=2.0), zoneout(lstm, h=0.1), ...; a
-  # typo lists all names, or all options of a cell.
+  config.model.layer = "rnn"
+  # A name or a call: "lstm(peepholes=True)", "zoneout(gru, h=0.1)"; a typo
+  # lists them all.
   config.model.cell = "lstm"
   config.model.hidden_size = 256
   config.model.num_layers = 1
@@ -44,37 +52,27 @@ def get_config(variant="pydoc"):
   config.model.tie_embeddings = False  # embed_size must be hidden_size then
   config.model.dropout = 0.0
   config.model.compute_dtype = "float32"  # or bfloat16: of matrix products
-  config.model.method = "auto"  # how the recurrence is run, see seqjax.unroll
-  config.model.gradient = "bptt"  # or truncated(k1=16, k2=32)
+  # How the recurrence is run, see seqjax.unroll: "checkpointed(segment=64)".
+  config.model.method = "auto"
+  # "truncated(k1=16, k2=64)": how far it goes back inside of a window.
+  config.model.gradient = "bptt"
 
-  config.optimizer = config_dict.ConfigDict()
-  config.optimizer.name = "adamw"  # or sgd
-  config.optimizer.learning_rate = 4e-3
-  config.optimizer.warmup_steps = 50
-  config.optimizer.decay = "cosine"  # constant, linear, cosine
-  config.optimizer.decay_steps = config.get_oneway_ref("steps")
-  config.optimizer.final_fraction = 0.01
-  config.optimizer.b1 = 0.9  # adamw
-  config.optimizer.b2 = 0.99  # adamw
-  config.optimizer.weight_decay = 0.01  # adamw, matrices only
-  config.optimizer.momentum = 0.9  # sgd
-  config.optimizer.clip_norm = 1.0  # global norm; 0 is off
+  config.optimizer = settings.optimizer(
+    config.get_oneway_ref("steps"), learning_rate=4e-3
+  )
 
-  config.log_every = 20
-  config.eval_every = 250
+  config.update(settings.logging(eval_every=250))
   config.eval_batch_size = 16  # parallel streams
   config.eval_window = 256
-  config.checkpoint_every = 250
-  config.keep_checkpoints = 2
-
-  config.probes = config_dict.ConfigDict()
-  config.probes.gradients_every = 0  # steps; 0 is off; see docs/gradients.md
+  config.probes = settings.probes()
+  config.trigram = False  # whether to tell a Kneser-Ney trigram's perplexity
 
   config.showcase = config_dict.ConfigDict()
   config.showcase.prompt = ""
-  config.showcase.num_chars = 600
+  config.showcase.num_tokens = 600
   config.showcase.temperature = 0.8
   config.showcase.top_p = 1.0
+  config.showcase.prompts = ("",)[:0]  # to complete, up to ___
 
   if variant == "stdlib":
     config.steps = 2_000

@@ -15,6 +15,10 @@ horizon, season and the parts are fields of config.data.
 
 from ml_collections import config_dict
 
+from seqjax import config as settings
+
+VARIANTS = ("seasonal", "etth1", "temperatures", "airline", "djia")
+
 
 def get_config(variant="seasonal"):
   config = config_dict.ConfigDict()
@@ -47,27 +51,13 @@ def get_config(variant="seasonal"):
   config.model.method = "auto"
   config.model.gradient = "bptt"
 
-  config.optimizer = config_dict.ConfigDict()
-  config.optimizer.name = "adamw"
-  config.optimizer.learning_rate = 3e-3
-  config.optimizer.warmup_steps = 50
-  config.optimizer.decay = "cosine"
-  config.optimizer.decay_steps = config.get_oneway_ref("steps")
-  config.optimizer.final_fraction = 0.01
-  config.optimizer.b1 = 0.9
-  config.optimizer.b2 = 0.99
-  config.optimizer.weight_decay = 0.01
-  config.optimizer.momentum = 0.9
-  config.optimizer.clip_norm = 1.0
+  config.optimizer = settings.optimizer(
+    config.get_oneway_ref("steps"), learning_rate=3e-3
+  )
 
-  config.log_every = 20
-  config.eval_every = 200
+  config.update(settings.logging())
   config.eval_batch_size = 128
-  config.checkpoint_every = 200
-  config.keep_checkpoints = 2
-
-  config.probes = config_dict.ConfigDict()
-  config.probes.gradients_every = 0
+  config.probes = settings.probes()
 
   if variant == "etth1":
     config.data.train = 8_640.0

@@ -11,16 +11,17 @@ Variants: cells (default); grid, the Elman cell with every activation and
 initialisation.
 
 A cell of your own: a copy of this file with another entry in `config.cells`;
-the options of a cell are written as in a call. One entry can be changed by a
-flag: --config.cells.lstm_forget_1.cell="lstm(forget_bias=3.0)".
+or by a flag: --config.cells.gru.cell="lstm(forget_bias=3.0)".
 """
 
 from ml_collections import config_dict
 
+VARIANTS = ("cells", "grid")
+
 
 def get_config(variant="cells"):
   config = config_dict.ConfigDict()
-  config.task = "gradient_norms"
+  config.study = "gradient_norms"
   config.seed = 0
   config.num_seeds = 5
   config.batch_size = 8
@@ -33,6 +34,7 @@ def get_config(variant="cells"):
   config.model.hidden_size = 64
   config.model.compute_dtype = "float32"
 
+  # Label and cell; a cell is a name or a call with its options.
   entry = lambda label, cell: config_dict.ConfigDict(
     {"label": label, "cell": cell}
   )
@@ -56,9 +58,7 @@ def get_config(variant="cells"):
   config.cells.lstm_forget_0 = entry(
     "LSTM, forget bias 0", "lstm(forget_bias=0.0)"
   )
-  config.cells.lstm_forget_1 = entry(
-    "LSTM, forget bias 1", "lstm(forget_bias=1.0)"
-  )
+  config.cells.lstm_forget_1 = entry("LSTM, forget bias 1", "lstm")
   config.cells.gru = entry("GRU", "gru")
   config.cells.layer_norm_lstm = entry("LayerNorm LSTM", "layer_norm_lstm")
   config.cells.min_gru = entry("MinGRU", "min_gru")

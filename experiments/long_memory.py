@@ -14,6 +14,10 @@ How far each cell gets, beside its gradient: experiments/memory_distance.py.
 
 from ml_collections import config_dict
 
+from seqjax import config as settings
+
+VARIANTS = ("adding", "copy", "recall")
+
 
 def get_config(variant="adding"):
   config = config_dict.ConfigDict()
@@ -31,30 +35,20 @@ def get_config(variant="adding"):
   config.model.cell = "lstm"
   config.model.hidden_size = 64
   config.model.num_layers = 1
+  config.model.dropout = 0.0
   config.model.compute_dtype = "float32"
   config.model.method = "auto"
   config.model.gradient = "bptt"
 
-  config.optimizer = config_dict.ConfigDict()
-  config.optimizer.name = "adamw"
-  config.optimizer.learning_rate = 3e-3
-  config.optimizer.warmup_steps = 50
-  config.optimizer.decay = "cosine"
-  config.optimizer.decay_steps = config.get_oneway_ref("steps")
-  config.optimizer.final_fraction = 0.1
-  config.optimizer.b1 = 0.9
-  config.optimizer.b2 = 0.99
-  config.optimizer.weight_decay = 0.0
-  config.optimizer.momentum = 0.9
-  config.optimizer.clip_norm = 1.0
+  config.optimizer = settings.optimizer(
+    config.get_oneway_ref("steps"),
+    learning_rate=3e-3,
+    final_fraction=0.1,
+    weight_decay=0.0,
+  )
 
-  config.log_every = 50
-  config.eval_every = 500
+  config.update(settings.logging(log_every=50, eval_every=500))
   config.eval_batch_size = 256
   config.eval_batches = 4
-  config.checkpoint_every = 500
-  config.keep_checkpoints = 2
-
-  config.probes = config_dict.ConfigDict()
-  config.probes.gradients_every = 0
+  config.probes = settings.probes()
   return config

@@ -12,10 +12,12 @@ Variants: recall (default), adding, copy; see experiments/long_memory.py.
 
 from ml_collections import config_dict
 
+VARIANTS = ("recall", "adding", "copy")
+
 
 def get_config(variant="recall"):
   config = config_dict.ConfigDict()
-  config.task = "memory_distance"
+  config.study = "memory_distance"
   config.seed = 0
   config.num_seeds = 3  # trained together
   config.steps = 800
@@ -35,10 +37,12 @@ def get_config(variant="recall"):
   config.model.layer = "rnn"
   config.model.hidden_size = 64
   config.model.num_layers = 1
+  config.model.dropout = 0.0
   config.model.compute_dtype = "float32"
   config.model.method = "auto"
   config.model.gradient = "bptt"
 
+  # Label and cell; a cell is a name or a call with its options.
   entry = lambda label, cell: config_dict.ConfigDict(
     {"label": label, "cell": cell}
   )

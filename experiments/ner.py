@@ -13,6 +13,10 @@ a folder with the three files that `config.data` names.
 
 from ml_collections import config_dict
 
+from seqjax import config as settings
+
+VARIANTS = ("templates", "wnut17")
+
 
 def get_config(variant="templates"):
   config = config_dict.ConfigDict()
@@ -33,7 +37,7 @@ def get_config(variant="templates"):
   config.data.min_count = 1  # rarer words are unknown
 
   config.model = config_dict.ConfigDict()
-  config.model.layer = "rnn"
+  config.model.layer = "bidirectional"
   config.model.cell = "lstm"
   config.model.hidden_size = 64
   config.model.num_layers = 1
@@ -48,27 +52,16 @@ def get_config(variant="templates"):
   config.model.method = "auto"
   config.model.gradient = "bptt"
 
-  config.optimizer = config_dict.ConfigDict()
-  config.optimizer.name = "adamw"
-  config.optimizer.learning_rate = 5e-3
-  config.optimizer.warmup_steps = 20
-  config.optimizer.decay = "cosine"
-  config.optimizer.decay_steps = config.get_oneway_ref("steps")
-  config.optimizer.final_fraction = 0.01
-  config.optimizer.b1 = 0.9
-  config.optimizer.b2 = 0.99
-  config.optimizer.weight_decay = 0.01
-  config.optimizer.momentum = 0.9
-  config.optimizer.clip_norm = 5.0
+  config.optimizer = settings.optimizer(
+    config.get_oneway_ref("steps"),
+    learning_rate=5e-3,
+    warmup_steps=20,
+    clip_norm=5.0,
+  )
 
-  config.log_every = 20
-  config.eval_every = 100
+  config.update(settings.logging(eval_every=100))
   config.eval_batch_size = 64
-  config.checkpoint_every = 100
-  config.keep_checkpoints = 2
-
-  config.probes = config_dict.ConfigDict()
-  config.probes.gradients_every = 0
+  config.probes = settings.probes()
 
   if variant == "wnut17":
     config.data.train_file = "wnut17train.conll"

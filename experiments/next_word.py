@@ -15,10 +15,14 @@ that of a Kneser-Ney trigram with the same vocabulary.
 
 from ml_collections import config_dict
 
+from seqjax import config as settings
+
+VARIANTS = ("pydoc", "tinyshakespeare", "ptb")
+
 
 def get_config(variant="pydoc"):
   config = config_dict.ConfigDict()
-  config.task = "next_word"
+  config.task = "language_model"
   config.seed = 0
   config.steps = 1_000
   config.batch_size = 32  # parallel streams through the text
@@ -29,7 +33,7 @@ def get_config(variant="pydoc"):
   config.data.path = config_dict.placeholder(str)  # your own file, UTF-8
   config.data.validation = 0.05
   config.data.test = 0.05
-  config.data.tokenizer = "words"  # or blanks, see seqjax/data/words.py
+  config.data.tokenizer = "words"  # or blanks, see data/tokens.py
   config.data.lower = True
   config.data.min_count = 2  # rarer words are unknown
   config.data.max_size = 10_000  # words at most; 0 is all
@@ -46,30 +50,21 @@ def get_config(variant="pydoc"):
   config.model.method = "auto"
   config.model.gradient = "bptt"
 
-  config.optimizer = config_dict.ConfigDict()
-  config.optimizer.name = "adamw"
-  config.optimizer.learning_rate = 3e-3
-  config.optimizer.warmup_steps = 50
-  config.optimizer.decay = "cosine"
-  config.optimizer.decay_steps = config.get_oneway_ref("steps")
-  config.optimizer.final_fraction = 0.01
-  config.optimizer.b1 = 0.9
-  config.optimizer.b2 = 0.99
-  config.optimizer.weight_decay = 0.1
-  config.optimizer.momentum = 0.9
-  config.optimizer.clip_norm = 1.0
+  config.optimizer = settings.optimizer(
+    config.get_oneway_ref("steps"), learning_rate=3e-3, weight_decay=0.1
+  )
 
-  config.log_every = 20
-  config.eval_every = 200
+  config.update(settings.logging())
   config.eval_batch_size = 8
   config.eval_window = 128
-  config.checkpoint_every = 200
-  config.keep_checkpoints = 2
-
-  config.probes = config_dict.ConfigDict()
-  config.probes.gradients_every = 0
+  config.probes = settings.probes()
+  config.trigram = True  # whether to tell a Kneser-Ney trigram's perplexity
 
   config.showcase = config_dict.ConfigDict()
+  config.showcase.prompt = ""
+  config.showcase.num_tokens = 100
+  config.showcase.temperature = 0.8
+  config.showcase.top_p = 1.0
   config.showcase.prompts = (
     "the value of the ___",
     "if the argument is a ___",

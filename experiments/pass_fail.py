@@ -14,6 +14,10 @@ Your own students: a CSV with a column G3, the final grade; 10 is a pass.
 
 from ml_collections import config_dict
 
+from seqjax import config as settings
+
+VARIANTS = ("students", "uci")
+
 
 def get_config(variant="students"):
   config = config_dict.ConfigDict()
@@ -24,7 +28,7 @@ def get_config(variant="students"):
   config.num_buckets = 1  # padded lengths of batches
 
   config.data = config_dict.ConfigDict()
-  config.data.format = "students"
+  config.data.format = "table"
   config.data.path = config_dict.placeholder(str)  # FILE.csv
   config.data.examples = 4_000  # generated, without a path
   config.data.validation = 0.1  # share of all, by class
@@ -34,37 +38,24 @@ def get_config(variant="students"):
   config.data.grades = True  # whether G1 and G2 are known
 
   config.model = config_dict.ConfigDict()
-  config.model.layer = "feed_forward"
+  config.model.layer = "feed_forward"  # a row is a sequence of one step
   config.model.hidden_size = 16
   config.model.num_layers = 1  # 0 is logistic regression
   config.model.embed_size = 0
-  config.model.pool = "last"  # a row is a sequence of one step
+  config.model.pool = "last"
   config.model.compute_dtype = "float32"
-  config.model.dropout = 0.1
   config.model.input_dropout = 0.0
+  config.model.dropout = 0.1
+  config.model.word_dropout = 0.0
   config.model.label_smoothing = 0.0
 
-  config.optimizer = config_dict.ConfigDict()
-  config.optimizer.name = "adamw"
-  config.optimizer.learning_rate = 3e-3
-  config.optimizer.warmup_steps = 50
-  config.optimizer.decay = "cosine"
-  config.optimizer.decay_steps = config.get_oneway_ref("steps")
-  config.optimizer.final_fraction = 0.01
-  config.optimizer.b1 = 0.9
-  config.optimizer.b2 = 0.99
-  config.optimizer.weight_decay = 0.01
-  config.optimizer.momentum = 0.9
-  config.optimizer.clip_norm = 1.0
+  config.optimizer = settings.optimizer(
+    config.get_oneway_ref("steps"), learning_rate=3e-3
+  )
 
-  config.log_every = 20
-  config.eval_every = 250
+  config.update(settings.logging(eval_every=250))
   config.eval_batch_size = 128
-  config.checkpoint_every = 250
-  config.keep_checkpoints = 2
-
-  config.probes = config_dict.ConfigDict()
-  config.probes.gradients_every = 0  # steps; 0 is off; see docs/gradients.md
+  config.probes = settings.probes()
 
   if variant == "uci":
     config.data.grades = False

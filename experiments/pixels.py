@@ -14,6 +14,10 @@ FOLDER holds MNIST's four IDX files, gzipped or not.
 
 from ml_collections import config_dict
 
+from seqjax import config as settings
+
+VARIANTS = ("glyphs", "rows", "pixels", "permuted")
+
 
 def get_config(variant="glyphs"):
   config = config_dict.ConfigDict()
@@ -24,7 +28,7 @@ def get_config(variant="glyphs"):
   config.num_buckets = 1  # padded lengths of batches
 
   config.data = config_dict.ConfigDict()
-  config.data.format = "idx"
+  config.data.format = "images"
   config.data.path = config_dict.placeholder(str)  # FOLDER
   config.data.examples = 4_000  # generated, without a path
   config.data.validation = 0.1  # share of all, by class
@@ -39,36 +43,22 @@ def get_config(variant="glyphs"):
   config.model.hidden_size = 64
   config.model.num_layers = 1
   config.model.embed_size = 0
-  config.model.bidirectional = False
   config.model.pool = "last"  # last, mean, attention
   config.model.compute_dtype = "float32"
   config.model.method = "auto"
   config.model.gradient = "bptt"
+  config.model.input_dropout = 0.1  # on what the first layer reads
   config.model.dropout = 0.1
-  config.model.input_dropout = config.model.get_oneway_ref("dropout")
+  config.model.word_dropout = 0.0  # share of symbols read as unknown
   config.model.label_smoothing = 0.0
 
-  config.optimizer = config_dict.ConfigDict()
-  config.optimizer.name = "adamw"
-  config.optimizer.learning_rate = 3e-3
-  config.optimizer.warmup_steps = 50
-  config.optimizer.decay = "cosine"
-  config.optimizer.decay_steps = config.get_oneway_ref("steps")
-  config.optimizer.final_fraction = 0.01
-  config.optimizer.b1 = 0.9
-  config.optimizer.b2 = 0.99
-  config.optimizer.weight_decay = 0.01
-  config.optimizer.momentum = 0.9
-  config.optimizer.clip_norm = 1.0
+  config.optimizer = settings.optimizer(
+    config.get_oneway_ref("steps"), learning_rate=3e-3
+  )
 
-  config.log_every = 20
-  config.eval_every = 200
+  config.update(settings.logging())
   config.eval_batch_size = 128
-  config.checkpoint_every = 200
-  config.keep_checkpoints = 2
-
-  config.probes = config_dict.ConfigDict()
-  config.probes.gradients_every = 0  # steps; 0 is off; see docs/gradients.md
+  config.probes = settings.probes()
 
   if variant in ("rows", "pixels", "permuted"):
     config.data.order = variant
@@ -79,7 +69,7 @@ def get_config(variant="glyphs"):
     config.log_every = 100
     config.eval_every = config.checkpoint_every = 1_000
   if variant == "rows":
-    config.model.bidirectional = True
+    config.model.layer = "bidirectional"
     config.model.num_layers = 2
-    config.model.dropout = 0.25
+    config.model.dropout = config.model.input_dropout = 0.25
   return config

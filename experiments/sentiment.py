@@ -15,6 +15,10 @@ Your own texts: --config.data.path=FILE, `text<TAB>label` a line.
 
 from ml_collections import config_dict
 
+from seqjax import config as settings
+
+VARIANTS = ("reviews", "sst2")
+
 
 def get_config(variant="reviews"):
   config = config_dict.ConfigDict()
@@ -36,42 +40,27 @@ def get_config(variant="reviews"):
   config.data.lower = True
 
   config.model = config_dict.ConfigDict()
-  config.model.layer = "rnn"
+  config.model.layer = "bidirectional"  # or rnn
   config.model.cell = "lstm"
   config.model.hidden_size = 64
   config.model.num_layers = 1
   config.model.embed_size = 64  # 0 is one-hot
-  config.model.bidirectional = True
   config.model.pool = "attention"  # last, mean, attention
   config.model.compute_dtype = "float32"
   config.model.method = "auto"
   config.model.gradient = "bptt"
+  config.model.input_dropout = 0.2  # on what the first layer reads
   config.model.dropout = 0.2
-  config.model.input_dropout = config.model.get_oneway_ref("dropout")
   config.model.word_dropout = 0.02  # share of words read as unknown
   config.model.label_smoothing = 0.0
 
-  config.optimizer = config_dict.ConfigDict()
-  config.optimizer.name = "adamw"
-  config.optimizer.learning_rate = 3e-3
-  config.optimizer.warmup_steps = 50
-  config.optimizer.decay = "cosine"
-  config.optimizer.decay_steps = config.get_oneway_ref("steps")
-  config.optimizer.final_fraction = 0.01
-  config.optimizer.b1 = 0.9
-  config.optimizer.b2 = 0.99
-  config.optimizer.weight_decay = 0.01
-  config.optimizer.momentum = 0.9
-  config.optimizer.clip_norm = 1.0
+  config.optimizer = settings.optimizer(
+    config.get_oneway_ref("steps"), learning_rate=3e-3
+  )
 
-  config.log_every = 20
-  config.eval_every = 200
+  config.update(settings.logging())
   config.eval_batch_size = 128
-  config.checkpoint_every = 200
-  config.keep_checkpoints = 2
-
-  config.probes = config_dict.ConfigDict()
-  config.probes.gradients_every = 0  # steps; 0 is off; see docs/gradients.md
+  config.probes = settings.probes()
 
   if variant == "sst2":
     config.steps = 1_100
@@ -79,7 +68,7 @@ def get_config(variant="reviews"):
     config.model.hidden_size = 128
     config.model.embed_size = 200
     config.model.pool = "mean"
-    config.model.dropout = 0.6
+    config.model.dropout = config.model.input_dropout = 0.6
     config.model.word_dropout = 0.4
     config.optimizer.learning_rate = 1e-3
     config.optimizer.weight_decay = 0.1

@@ -14,6 +14,10 @@ name a line.
 
 from ml_collections import config_dict
 
+from seqjax import config as settings
+
+VARIANTS = ("generated", "names")
+
 
 def get_config(variant="generated"):
   config = config_dict.ConfigDict()
@@ -33,47 +37,32 @@ def get_config(variant="generated"):
   config.data.fold = 0
 
   config.model = config_dict.ConfigDict()
-  config.model.layer = "rnn"
+  config.model.layer = "bidirectional"  # or rnn
   config.model.cell = "gru"
   config.model.hidden_size = 64
   config.model.num_layers = 1
   config.model.embed_size = 32  # 0 is one-hot
-  config.model.bidirectional = True
   config.model.pool = "last"  # last, mean, attention
   config.model.compute_dtype = "float32"
   config.model.method = "auto"
   config.model.gradient = "bptt"
+  config.model.input_dropout = 0.2  # on what the first layer reads
   config.model.dropout = 0.2
-  config.model.input_dropout = config.model.get_oneway_ref("dropout")
   config.model.word_dropout = 0.0  # share of symbols read as unknown
   config.model.label_smoothing = 0.0
 
-  config.optimizer = config_dict.ConfigDict()
-  config.optimizer.name = "adamw"
-  config.optimizer.learning_rate = 3e-3
-  config.optimizer.warmup_steps = 50
-  config.optimizer.decay = "cosine"
-  config.optimizer.decay_steps = config.get_oneway_ref("steps")
-  config.optimizer.final_fraction = 0.01
-  config.optimizer.b1 = 0.9
-  config.optimizer.b2 = 0.99
-  config.optimizer.weight_decay = 0.01
-  config.optimizer.momentum = 0.9
-  config.optimizer.clip_norm = 1.0
+  config.optimizer = settings.optimizer(
+    config.get_oneway_ref("steps"), learning_rate=3e-3
+  )
 
-  config.log_every = 20
-  config.eval_every = 200
+  config.update(settings.logging())
   config.eval_batch_size = 128
-  config.checkpoint_every = 200
-  config.keep_checkpoints = 2
-
-  config.probes = config_dict.ConfigDict()
-  config.probes.gradients_every = 0  # steps; 0 is off; see docs/gradients.md
+  config.probes = settings.probes()
 
   if variant == "names":
     config.steps = 3_000
     config.model.hidden_size = 128
     config.model.embed_size = 64
-    config.model.dropout = 0.3
+    config.model.dropout = config.model.input_dropout = 0.3
     config.eval_every = config.checkpoint_every = 500
   return config

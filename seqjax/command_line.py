@@ -1,7 +1,14 @@
 """Reading the launcher's flags; every mistake in one line, with its remedy."""
 
 import difflib
+import inspect
 import json
+import pathlib
+import re
+import runpy
+import textwrap
+import traceback
+from collections.abc import Callable
 from typing import Any
 
 from absl import flags
@@ -9,31 +16,196 @@ from ml_collections import ConfigDict
 from ml_collections.config_flags.config_flags import ConfigFileFlagParser
 
 from seqjax.errors import InputError
+from seqjax.tasks import base
 from seqjax.train import workdir
 
+_DEFINE = {
+  str: flags.DEFINE_string,
+  int: flags.DEFINE_integer,
+  float: flags.DEFINE_float,
+  bool: flags.DEFINE_boolean,
+}
 
-def parse(values: flags.FlagValues, argv: list[str]) -> None:
-  """Parses the flags; every mistake is an InputError of one line."""
+
+def parse(values: flags.FlagValues, argv: list[str]) -> list[str]:
+  """Parses the launcher's own flags; returns what is none of them.
+
+  Raises:
+    InputError: a flag or the experiment file is wrong.
+  """
+  experiment = _config_path(argv)
+  if experiment:
+    check_experiment(experiment)
   try:
-    rest = values(argv)
+    _, *rest = values(argv, known_only=True)
   except (AttributeError, KeyError) as error:
     raise InputError(_unknown_field(argv)) from error
+  except OSError as error:
+    raise InputError(
+      f"--config={experiment} cannot be read; name an experiment file, e.g."
+      " --config=experiments/char_lm.py"
+    ) from error
   except (flags.Error, ValueError, TypeError) as error:
     lines = [line for line in str(error).splitlines() if line.strip()]
     raise InputError(lines[-1].strip() if lines else repr(error)) from error
+  if experiment and not isinstance(values.config, ConfigDict):
+    raise InputError(
+      f"--config={experiment}: get_config returns"
+      f" {type(values.config).__name__}, expected an ml_collections.ConfigDict"
+    )
+  return rest
+
+
+def options(
+  mode: str, kind: type[base.Task] | None, rest: list[str]
+) -> dict[str, Any]:
+  """What is left of the command line as keyword arguments of a mode.
+
+  A flag is a keyword argument: its name, its type and default.
+
+  Args:
+    mode: its name.
+    kind: the task whose mode it is; None for a mode that takes no options.
+    rest: from `parse`.
+
+  Returns:
+    What is on the command line; the rest keeps the mode's own default.
+
+  Raises:
+    InputError: a flag that the mode does not take, or a value of another type.
+  """
+  values, names = flags.FlagValues(), {}
+  if kind is not None:
+    names = _options(_signature(kind, mode))
+  for parameter in names.values():
+    define = _DEFINE.get(type(parameter.default))
+    if define is None:
+      raise InputError(
+        f"--{parameter.name} of --mode={mode} has the default"
+        f" {parameter.default!r}, expected a str, int, float or bool"
+      )
+    define(parameter.name, parameter.default, "", flag_values=values)
+  try:
+    _, *stray = values(["", *rest])
+  except flags.UnrecognizedFlagError as error:
+    raise InputError(_no_option(error.flagname, mode, list(names))) from error
+  except (flags.Error, ValueError) as error:
+    raise InputError(str(error).splitlines()[-1].strip()) from error
+  if stray:
+    raise InputError(f"{stray[0]!r} is no flag; flags begin with --")
+  return {name: values[name].value for name in names if values[name].present}
+
+
+def _signature(kind: type[base.Task], mode: str) -> Callable:
+  """Whose arguments are a mode's options: its own, or those it hands on.
+
+  `NAME_mode(params, **options)` takes the options of the method `NAME`.
+  """
+  function = getattr(kind, f"{mode}_mode")
+  handed_on = inspect.Parameter.VAR_KEYWORD
+  parameters = inspect.signature(function).parameters.values()
+  if any(parameter.kind is handed_on for parameter in parameters):
+    return getattr(kind, mode)
+  return function
+
+
+def _options(function: Callable) -> dict[str, inspect.Parameter]:
+  """The keyword-only arguments of a function."""
+  parameters = inspect.signature(function).parameters
+  return {
+    name: parameter
+    for name, parameter in parameters.items()
+    if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+  }
+
+
+def _no_option(name: str, mode: str, names: list[str]) -> str:
+  known = [*names, "workdir", "mode", "num_cpu_devices"]
+  close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+  message = f"--{name} is no option of --mode={mode}"
+  if close:
+    return f"{message}; did you mean --{close[0]}"
+  if names:
+    return f"{message}; its options are {', '.join(f'--{n}' for n in names)}"
+  return f"{message}, which has none"
+
+
+def check_experiment(experiment: str) -> None:
+  """Raises InputError unless `FILE[:VARIANT]` can be loaded.
+
+  A file that says `VARIANTS = (...)` knows these variants and no other. A
+  mistake in the file is named with its line.
+  """
+  path, colon, variant = experiment.partition(":")
+  try:
+    pathlib.Path(path).read_bytes()  # a folder would be run as a package
+    module = runpy.run_path(path)
+    known = module.get("VARIANTS")
+    if colon and known is not None and variant not in known:
+      raise InputError(
+        f"--config={experiment}: {variant!r} is no variant of {path}, expected"
+        f" one of {', '.join(known)}"
+      )
+    if "get_config" not in module:
+      raise InputError(f"--config={experiment}: {path} has no get_config()")
+    module["get_config"](*([variant] if colon else []))
+  except InputError:
+    raise
   except OSError as error:
-    raise InputError(_no_config_file(argv)) from error
-  if len(rest) > 1:
-    raise InputError(f"{rest[1]!r} is no flag; flags begin with --")
-  if values.config is not None and not isinstance(values.config, ConfigDict):
-    raise InputError(_no_config_file(argv))
+    raise InputError(
+      f"--config={experiment} cannot be read; name an experiment file, e.g."
+      " --config=experiments/char_lm.py"
+    ) from error
+  except SyntaxError as error:
+    raise InputError(f"{path}:{error.lineno or 1}: {error.msg}") from error
+  except Exception as error:  # it runs the user's code
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f.lineno for f in frames if f.filename == path]
+    reason = " ".join(str(error).split())
+    raise InputError(
+      f"{path}:{lines[-1] if lines else 1}: {type(error).__name__}: {reason}"
+    ) from error
 
 
-def _no_config_file(argv: list[str]) -> str:
-  return (
-    f"--config={_config_path(argv)} cannot be read; name an experiment file,"
-    " e.g. --config=experiments/char_lm.py"
-  )
+def describe(argv: list[str]) -> str:
+  """For `--help`: all experiments, or one with its fields and modes."""
+  if experiment := _config_path(argv):
+    check_experiment(experiment)
+    parser = ConfigFileFlagParser("config")
+    config: Any = parser.parse(experiment)
+    lines = [f"Fields of {experiment}:"]
+    fields = workdir.flatten(json.loads(config.to_json())).items()
+    lines += [f"  --config.{name}={json.dumps(v)}" for name, v in fields]
+    if "task" in config:
+      kind = base.find(config)
+      lines += [_describe_mode(kind, mode) for mode in kind.modes]
+    return "\n".join(lines)
+  lines = ["Experiments (--config=FILE[:VARIANT] --help lists the fields):"]
+  folder = pathlib.Path(__file__).parents[1] / "experiments"
+  for path in sorted(folder.glob("*.py")):
+    module = runpy.run_path(str(path))
+    title = (module["__doc__"] or "").strip().splitlines()[0]
+    variants = ", ".join(module.get("VARIANTS", ()))
+    lines.append(f"  experiments/{path.name}: {title}\n      {variants}")
+  return "\n".join(lines)
+
+
+def _describe_mode(kind: type[base.Task], mode: str) -> str:
+  """A mode, its options and what its docstring says of them."""
+  title = inspect.getdoc(getattr(kind, f"{mode}_mode")) or ""
+  lines = [f"--mode={mode}: {title.splitlines()[0] if title else ''}"]
+  function = _signature(kind, mode)
+  doc = inspect.getdoc(function) or ""
+  for name, parameter in _options(function).items():
+    said = re.search(rf"^ +{name}: ((?:.|\n +(?! *\w+: ))+)", doc, re.M)
+    text = " ".join(said[1].split()) if said else ""
+    lines += textwrap.wrap(
+      f"--{name}={parameter.default!r}  {text}",
+      78,
+      initial_indent="  ",
+      subsequent_indent="      ",
+    )
+  return "\n".join(lines)
 
 
 def _unknown_field(argv: list[str]) -> str:

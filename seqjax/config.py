@@ -1,7 +1,200 @@
-"""The type of a config in signatures."""
+"""Configs: checks of their fields, a line each, and their dull sections."""
 
+import contextlib
+import importlib
+import inspect
+import math
+import pkgutil
+import re
+import traceback
+import types
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+from ml_collections import config_dict
+
+from seqjax.errors import InputError
 
 # An `ml_collections.ConfigDict` as an experiment file returns it. Said as Any,
 # because a type checker cannot know the fields.
 Config = Any
+
+
+def get(config: Config, field: str) -> Any:
+  """The value of `field`, such as "model.dropout".
+
+  Raises:
+    InputError: the config has no such field.
+  """
+  value = config
+  for name in field.split("."):
+    try:
+      value = value[name]
+    except (KeyError, TypeError) as error:
+      raise InputError(
+        f"config.{field} is missing; add it to the experiment file"
+      ) from error
+  return value
+
+
+def at_least(config: Config, least: float, *fields: str) -> None:
+  """Raises InputError for a field whose value is less than `least`.
+
+  Whole numbers where `least` is one, finite ones where it is a float.
+  """
+  kinds = (int, float) if isinstance(least, float) else int
+  for field in fields:
+    value = get(config, field)
+    if not (_is_number(value, kinds) and least <= value < math.inf):
+      number = ">=" if isinstance(least, float) else "a whole number >="
+      raise InputError(
+        f"config.{field} is {value!r}, expected {number} {least}"
+      )
+
+
+def rate(config: Config, *fields: str) -> None:
+  """Raises InputError for a field that is no probability below 1."""
+  for field in fields:
+    value = get(config, field)
+    if not (_is_number(value, (int, float)) and 0 <= value < 1):
+      raise InputError(f"config.{field} is {value}, expected a rate in [0, 1)")
+
+
+def _is_number(value: Any, kinds: Any) -> bool:
+  return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def one_of(config: Config, choices: Iterable[str], *fields: str) -> None:
+  """Raises InputError for a field whose value is none of `choices`."""
+  for field in fields:
+    value = get(config, field)
+    if value not in (choices := list(choices)):
+      raise InputError(
+        f"config.{field} is {value!r}, expected one of {', '.join(choices)}"
+      )
+
+
+@contextlib.contextmanager
+def missing_fields() -> Iterator[None]:
+  """Turns a field that a config lacks into an InputError that names it."""
+  try:
+    yield
+  except (AttributeError, KeyError) as error:
+    name = re.search(r"'(\w+)'", str(error))
+    frames = traceback.extract_tb(error.__traceback__)
+    where = inspect.getfile(config_dict.ConfigDict)
+    asking = [f for f in frames if f.filename != where]
+    if not (name and frames[-1].filename == where):
+      raise
+    raise InputError(
+      f"the config has no field {name[1]!r}, which {asking[-1].filename}:"
+      f"{asking[-1].lineno} asks for ({asking[-1].line}); add it to the"
+      " experiment file"
+    ) from error
+
+
+def find_module(
+  field: str, name: str, package: str, holds: Sequence[str] = ()
+) -> types.ModuleType:
+  """The module that a config names.
+
+  Args:
+    field: of the config, for messages.
+    name: a module of `package`; with a dot, `package.module` of the user's own,
+      found on the import path of this process.
+    package: where our own are.
+    holds: what it must have.
+
+  Raises:
+    InputError: no such module, or it lacks what it must have; the message
+      lists those of `package` that would do.
+  """
+  name = name if isinstance(name, str) else ""
+  own = "." in name
+  found = _import(name if own else f"{package}.{name}")
+  lacking = [entry for entry in holds if not hasattr(found, entry)]
+  if found is not None and not lacking and name != "base":
+    return found
+  modules = pkgutil.iter_modules(importlib.import_module(package).__path__)
+  known = [
+    module.name
+    for module in modules
+    if module.name != "base"
+    and all(hasattr(_import(f"{package}.{module.name}"), e) for e in holds)
+  ]
+  reason = ""
+  if lacking and found is not None:
+    reason = f", which has no {lacking[0]}"
+  elif own:
+    reason = ", which is not on the import path (run from its folder)"
+  raise InputError(
+    f"{field} is {name!r}{reason}, expected one of {', '.join(sorted(known))},"
+    " or package.module of your own"
+  )
+
+
+def _import(name: str) -> types.ModuleType | None:
+  """None if there is no such module; what fails inside of one is raised."""
+  if not all(part.isidentifier() for part in name.split(".")):
+    return None
+  try:
+    return importlib.import_module(name)
+  except ModuleNotFoundError as error:
+    if error.name and f"{name}.".startswith(f"{error.name}."):
+      return None
+    raise
+
+
+# The sections that are alike in most experiments. An experiment says what
+# differs; the config holds every field.
+
+
+def optimizer(
+  steps: Any,
+  *,
+  learning_rate: float,
+  warmup_steps: int = 50,
+  final_fraction: float = 0.01,
+  weight_decay: float = 0.01,
+  clip_norm: float = 1.0,
+) -> config_dict.ConfigDict:
+  """AdamW with warm-up and cosine decay; see `train.optimizer`.
+
+  Args:
+    steps: of the decay; a reference, `config.get_oneway_ref("steps")`.
+    learning_rate: the peak.
+    warmup_steps: steps up to the peak.
+    final_fraction: of the peak, at the end of the decay.
+    weight_decay: of matrices.
+    clip_norm: threshold of the global norm; 0 is off.
+  """
+  config = config_dict.ConfigDict()
+  config.name = "adamw"  # or sgd
+  config.learning_rate = learning_rate
+  config.warmup_steps = warmup_steps
+  config.decay = "cosine"  # constant, linear, cosine
+  config.decay_steps = steps
+  config.final_fraction = final_fraction
+  config.b1 = 0.9  # adamw
+  config.b2 = 0.99  # adamw
+  config.weight_decay = weight_decay
+  config.momentum = 0.9  # sgd
+  config.clip_norm = clip_norm
+  return config
+
+
+def logging(*, log_every: int = 20, eval_every: int = 200) -> dict[str, int]:
+  """Steps between records, evaluations and checkpoints, for `update`."""
+  return {
+    "log_every": log_every,
+    "eval_every": eval_every,
+    "checkpoint_every": eval_every,
+    "keep_checkpoints": 2,
+  }
+
+
+def probes() -> config_dict.ConfigDict:
+  """Looks at the gradients over time while training, off by default."""
+  config = config_dict.ConfigDict()
+  config.gradients_every = 0  # steps; 0 is off; see docs/gradients.md
+  return config

@@ -7,6 +7,9 @@ import pytest
 
 # Before JAX starts: two devices on one CPU, so that sharding is always real.
 os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
+# Thousands of small programs, each run a few times: compiling is all the time
+# they take. `make slow` runs with every optimisation.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "True")
 
 import jax
 
@@ -18,8 +21,24 @@ hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
 
 
+def pytest_collection_modifyitems(items):
+  """Where a run is trained once for many tests, one process takes them all."""
+  for item in items:
+    room, file = item.path.parent.name, item.path.stem
+    if room == "tasks" or file in ("launch_test", "resume_test"):
+      group = room if room == "tasks" else file
+      item.add_marker(pytest.mark.xdist_group(group))
+
+
 # Rooms in which every cast is written out: JAX promotes no dtype by itself.
-STRICT_DTYPES = "cells", "recurrence", "gradients"
+STRICT_DTYPES = (
+  "cells",
+  "recurrence",
+  "gradients",
+  "nn",
+  "models",
+  "decode",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.launcher import Launcher
+
 ROOT = pathlib.Path(__file__).parents[1]
 CONFIG = "--config=experiments/char_lm.py"
 SMALL = [
@@ -16,7 +18,7 @@ SMALL = [
   "--config.model.hidden_size=8",
   "--config.model.embed_size=4",
   "--config.eval_batch_size=4",
-  "--config.showcase.num_chars=10",
+  "--config.showcase.num_tokens=10",
 ]
 
 
@@ -34,6 +36,13 @@ def launch(*arguments, cwd=ROOT):
 
 
 @pytest.fixture(scope="module")
+def forked():
+  """`launch` in a process that has imported everything before."""
+  with Launcher() as launcher:
+    yield launcher
+
+
+@pytest.fixture(scope="module")
 def files(tmp_path_factory):
   """Texts, good and bad, and a finished run."""
   root = tmp_path_factory.mktemp("launch")
@@ -42,6 +51,12 @@ def files(tmp_path_factory):
   (root / "empty.txt").write_text("")
   (root / "short.txt").write_text("hello")
   (root / "file").write_text("not a folder")
+  (root / "faulty.py").write_text(
+    "# what is wrong here\n\ndef get_config():\n  return 1 / 0\n"
+  )
+  (root / "broken.py").write_text("# this too\ndef get_config(:\n")
+  (root / "nothing.py").write_text("x = 1\n")
+  (root / "other.py").write_text("def get_config():\n  return 1\n")
   data = f"--config.data.path={root}/good.txt"
   done = launch(CONFIG, *SMALL, data, f"--workdir={root}/run")
   assert done.returncode == 0, done.stderr
@@ -66,7 +81,10 @@ MISTAKES = {
     [CONFIG, "--config.steps=many"],
     "flag --config.steps=many: invalid literal for int()",
   ),
-  "unknown flag": ([CONFIG, "--wokdir=x"], "Did you mean: workdir"),
+  "unknown flag": (
+    [CONFIG, "--wokdir=x"],
+    "--wokdir is no option of --mode=train; did you mean --workdir",
+  ),
   "no flag": ([CONFIG, "stray"], "'stray' is no flag"),
   "no config": ([], "--config is missing; name an experiment"),
   "no config file": (
@@ -79,19 +97,45 @@ MISTAKES = {
   ),
   "unknown variant": (
     ["--config=experiments/char_lm.py:shakespear"],
-    "config.data.name is 'shakespear', expected one of pydoc, stdlib,",
+    "'shakespear' is no variant of experiments/char_lm.py, expected one of"
+    " pydoc, stdlib, tinyshakespeare",
   ),
   "unknown cell": (
     [CONFIG, "--config.model.cell=lstmm"],
-    "config.model.cell is 'lstmm', expected one of elman, indrnn",
+    "config.model.cell is 'lstmm', expected one of",
+  ),
+  "variant of any file": (
+    ["--config=experiments/sentiment.py:nope"],
+    "'nope' is no variant of experiments/sentiment.py, expected one of"
+    " reviews, sst2",
+  ),
+  "unknown text": (
+    [CONFIG, "--config.data.name=shakespear"],
+    "config.data.name is 'shakespear', expected one of pydoc, stdlib,",
+  ),
+  "a faulty config": (
+    ["--config={root}/faulty.py"],
+    "faulty.py:4: ZeroDivisionError: division by zero",
+  ),
+  "a config that is no Python": (
+    ["--config={root}/broken.py"],
+    "broken.py:2: invalid syntax",
+  ),
+  "a config without get_config": (
+    ["--config={root}/nothing.py"],
+    "nothing.py has no get_config()",
+  ),
+  "a config that returns something else": (
+    ["--config={root}/other.py"],
+    "get_config returns int, expected an ml_collections.ConfigDict",
   ),
   "bad size": (
     [CONFIG, "--config.model.hidden_size=-1"],
-    "config.model.hidden_size is -1, expected a positive integer",
+    "hidden_size is -1, expected a positive integer",
   ),
   "unknown task": (
     [CONFIG, "--config.task=poetry"],
-    "config.task is 'poetry', expected one of char_lm",
+    "config.task is 'poetry', expected one of classification, forecasting",
   ),
   "missing file": (
     [CONFIG, "--config.data.path={root}/nope.txt"],
@@ -128,7 +172,7 @@ MISTAKES = {
   "unknown mode": (
     ["--mode=generat", "--workdir={root}/run"],
     "--mode is 'generat', expected one of train, cross_validate, evaluate,"
-    " generate",
+    " generate, complete",
   ),
   "config with a mode": (
     ["--mode=generate", "--workdir={root}/run", CONFIG],
@@ -138,6 +182,26 @@ MISTAKES = {
     ["--mode=generate", "--workdir={root}/run", "--prompt=hello?"],
     "--prompt holds '?', which the training text does not",
   ),
+  "option of another mode, in training": (
+    [CONFIG, "--prompt=x"],
+    "--prompt is no option of --mode=train",
+  ),
+  "option of another mode, in evaluation": (
+    ["--mode=evaluate", "--workdir={root}/run", "--temperature=5"],
+    "--temperature is no option of --mode=evaluate",
+  ),
+  "option of another mode": (
+    ["--mode=complete", "--workdir={root}/run", "--temperature=5"],
+    "--temperature is no option of --mode=complete; its options are --prompt,",
+  ),
+  "a misspelt option": (
+    ["--mode=generate", "--workdir={root}/run", "--temprature=5"],
+    "--temprature is no option of --mode=generate; did you mean --temperature",
+  ),
+  "an option of the wrong type": (
+    ["--mode=generate", "--workdir={root}/run", "--top_k=many"],
+    "flag --top_k=many: invalid literal for int()",
+  ),
   "temperature": (
     ["--mode=generate", "--workdir={root}/run", "--temperature=-1"],
     "--temperature is -1.0, expected 0 (greedy) or a positive number",
@@ -146,12 +210,12 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("case", MISTAKES)
-def test_a_mistake_is_one_line_and_exit_code_2(files, tmp_path, case):
+def test_a_mistake_is_one_line_and_exit_code_2(files, forked, tmp_path, case):
   arguments, message = MISTAKES[case]
   arguments = [a.format(root=files) for a in arguments]
   if not any(a.startswith("--workdir") for a in arguments):
     arguments.append(f"--workdir={tmp_path}/run")
-  result = launch(*arguments)
+  result = forked(*arguments)
   assert result.returncode == 2, result.stderr
   assert message in result.stderr
   assert result.stderr.startswith("error: ")
@@ -170,12 +234,53 @@ def test_help():
   assert result.returncode == 0
   assert "--mode=generate" in result.stdout
   assert "--num_cpu_devices" in result.stdout
+  for path in sorted((ROOT / "experiments").glob("*.py")):
+    assert f"experiments/{path.name}: " in result.stdout
+  assert "pydoc, stdlib, tinyshakespeare" in result.stdout
+
+
+def test_help_for_an_experiment(forked):
+  result = forked(CONFIG, "--help")
+  assert result.returncode == 0, result.stderr
+  assert "--config.model.hidden_size=256\n" in result.stdout
+  assert "--mode=generate: Writes text" in result.stdout
+  assert "--temperature=1.0  below 1 is safer" in result.stdout
+  result = forked("--config=experiments/forecast.py", "--help")
+  assert "--output=''  folder for" in result.stdout
+
+
+def test_a_study_has_no_modes(forked, tmp_path):
+  study = [
+    "--config=experiments/gradient_norms.py",
+    "--config.lengths=(4,)",
+    "--config.num_seeds=1",
+    "--config.model.hidden_size=4",
+    f"--workdir={tmp_path}",
+  ]
+  # A mistake leaves nothing behind that the mended command would trip over.
+  result = forked(*study, "--config.num_seeds=0")
+  assert result.returncode == 2
+  assert "config.num_seeds is 0, expected a whole number >= 1" in result.stderr
+  result = forked(*study, "--mode=cross_validate")
+  assert result.returncode == 2
+  assert "--mode=cross_validate is for tasks, expected train" in result.stderr
+  result = forked(*study)
+  assert result.returncode == 0, result.stderr
+  # Points of other settings must not stand beside these.
+  result = forked(*study, "--config.num_seeds=2")
+  assert result.returncode == 2
+  assert "num_seeds was 1 and is 2" in result.stderr
+  result = forked("--mode=evaluate", f"--workdir={tmp_path}")
+  assert result.returncode == 2
+  assert "'gradient_norms', which has no modes; its results are in" in (
+    result.stderr
+  )
 
 
 def test_generate_and_evaluate(files):
   """Generation needs neither the data nor the config file."""
   workdir = f"--workdir={files}/run"
-  generate = ["--mode=generate", workdir, "--prompt=hello", "--num_chars=30"]
+  generate = ["--mode=generate", workdir, "--prompt=hello", "--num_tokens=30"]
   first, second = launch(*generate), launch(*generate)
   assert first.returncode == 0, first.stderr
   assert first.stdout.startswith("hello")

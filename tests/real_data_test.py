@@ -1,15 +1,15 @@
 """The real files in their original formats, where they are at hand."""
 
+import json
 import os
 import pathlib
 
 import numpy as np
 import pytest
 
-from seqjax.data import conll, series
-from seqjax.tasks import base, classification
+from seqjax.data import conll, formats, series
 from seqjax.train import folds, loop
-from tests.tasks.applications_test import experiment
+from tests.experiments import load
 
 DATA = pathlib.Path(
   os.environ.get(
@@ -34,8 +34,9 @@ PARTS = {
 @pytest.mark.parametrize("name", PARTS)
 def test_classes(name):
   path, sizes = PARTS[name]
-  config = experiment(name, **{"data.path": str(DATA / path)})
-  parts = classification.load(config.data, 0)
+  config = load(name)
+  config.data.path = str(DATA / path)
+  parts = formats.find(config.data.format).load(config.data, 0)
   assert [len(part) for part in parts] == pytest.approx(sizes, abs=4)
   total = {"sentiment:sst2": 9_613, "surnames:names": 18_012}
   assert sum(map(len, parts)) == total.get(name, sum(sizes))
@@ -72,19 +73,12 @@ def test_series(path, rows, first):
 
 def evaluate(name, directory, path, **changes):
   """Trains by the experiment's own settings; the scores of the test part."""
-  import runpy
-
-  import jax
-
-  file, _, variant = name.partition(":")
-  root = pathlib.Path(__file__).parents[1] / "experiments" / f"{file}.py"
-  config = runpy.run_path(str(root))["get_config"](variant)
+  config = load(name)
   config.data.path = str(DATA / path)
   config.update_from_flattened_dict(changes)
   assert loop.train(config, directory) == 0
-  task = base.create(config, directory)
-  params, _ = loop.load_params(config, directory, task)
-  return loop.evaluate(task, params, "test", jax.jit(task.evaluate))
+  task, params, _ = loop.load(directory)
+  return task.evaluate_split(params, "test")[0]
 
 
 @pytest.mark.slow
@@ -131,11 +125,7 @@ def test_entities(tmp_path):
 
 @pytest.mark.slow
 def test_promoters(tmp_path):
-  import json
-  import runpy
-
-  root = pathlib.Path(__file__).parents[1] / "experiments" / "dna.py"
-  config = runpy.run_path(str(root))["get_config"]("promoters")
+  config = load("dna:promoters")
   config.data.path = str(DATA / "promoters/promoters.data")
   folds.cross_validate(config, tmp_path)
   result = json.loads((tmp_path / "cross_validation.json").read_text())

@@ -21,9 +21,7 @@ from collections.abc import Mapping
 import jax.numpy as jnp
 import numpy as np
 
-from seqjax.cells import GRU, LSTM, Elman
-from seqjax.cells import gru as gru_lib
-from seqjax.cells import lstm as lstm_lib
+from seqjax.cells import GRU, LSTM, Elman, gru, lstm
 from seqjax.cells.elman import ElmanParams
 from seqjax.cells.gru import GRUParams
 from seqjax.cells.lstm import LSTMParams
@@ -49,10 +47,10 @@ def from_linen(cell: Elman | LSTM | GRU, params: Mapping):
       of_x, of_h = ("i",), ("h",)
       bias = _get(params, "i", "bias")
     case LSTM():
-      of_x, of_h = _names(lstm_lib.GATE_ORDER)
+      of_x, of_h = _names(lstm.GATE_ORDER)
       bias = _pack(params, of_h, "bias")
     case GRU():
-      of_x, of_h = _names(gru_lib.GATE_ORDER)
+      of_x, of_h = _names(gru.GATE_ORDER)
       bias = _pack(params, of_x, "bias")
   kernels = _pack(params, of_x, "kernel"), _pack(params, of_h, "kernel")
   candidate = _get(params, "hn", "bias") if isinstance(cell, GRU) else None
@@ -72,10 +70,10 @@ def to_linen(cell: Elman | LSTM | GRU, params) -> dict:
         "h": {"kernel": params.recurrent_kernel},
       }
     case LSTM():
-      of_x, of_h = _names(lstm_lib.GATE_ORDER)
+      of_x, of_h = _names(lstm.GATE_ORDER)
       biased = of_h
     case GRU():
-      of_x, of_h = _names(gru_lib.GATE_ORDER)
+      of_x, of_h = _names(gru.GATE_ORDER)
       biased = of_x
   result = {}
   for names, kernel in (

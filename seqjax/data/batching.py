@@ -16,7 +16,6 @@ from typing import Any, NamedTuple
 import grain
 import numpy as np
 
-from seqjax.data.examples import contiguous as split  # noqa: F401, goes too
 from seqjax.errors import InputError
 
 
@@ -137,71 +136,6 @@ def evaluation_windows(
       np.where(valid, tokens[index + 1], 0),
       lengths=lengths,
     )
-
-
-# Goes with the last task that uses it: what `Loader` was before.
-class Buckets:
-  """Examples of different lengths as padded batches of few shapes.
-
-  Examples are sorted into buckets by length; a batch comes from one bucket and
-  is padded to the longest length there, so that a program is compiled once a
-  bucket. In an epoch every example is in exactly one batch; the last batch of a
-  bucket has gaps, index -1. A batch is a function of (seed, step): buckets are
-  shuffled within, and the order of all batches, from epoch to epoch.
-
-  Attributes:
-    steps_per_epoch: batches until every example has been seen.
-  """
-
-  def __init__(
-    self,
-    lengths: Sequence[int] | np.ndarray,
-    batch_size: int,
-    *,
-    num_buckets: int = 4,
-    seed: int | None = None,
-  ):
-    """Sorts the examples.
-
-    Args:
-      lengths: of all examples.
-      batch_size: rows of a batch.
-      num_buckets: at most so many; each holds about as many examples.
-      seed: of the shuffles; None keeps examples in order of length.
-    """
-    lengths = np.asarray(lengths)
-    if not len(lengths):
-      raise InputError("there are no examples to train on")
-    self._batch_size, self._seed = batch_size, seed
-    shares = np.arange(1, num_buckets + 1) / num_buckets
-    edges = np.unique(np.quantile(lengths, shares, method="higher"))
-    bucket = np.searchsorted(edges, lengths)
-    order = np.argsort(lengths, kind="stable")
-    self._members = [order[bucket[order] == b] for b in range(len(edges))]
-    self._edges = [max(int(edge), 1) for edge in edges]
-    counts = [-(-len(members) // batch_size) for members in self._members]
-    # (bucket, batch within it) of all batches of an epoch.
-    self._batches = [(b, i) for b, n in enumerate(counts) for i in range(n)]
-    self.steps_per_epoch = len(self._batches)
-    self._epoch = -1, self._members, self._batches
-
-  def __getitem__(self, step: int) -> tuple[np.ndarray, int]:
-    """`(indices, padded length)`: indices `[batch_size]`, -1 for none."""
-    epoch, position = divmod(int(step), self.steps_per_epoch)
-    if self._seed is not None and self._epoch[0] != epoch:
-      rng = np.random.default_rng((self._seed, epoch))
-      members = [rng.permutation(m) for m in self._members]
-      order = rng.permutation(self.steps_per_epoch)
-      self._epoch = epoch, members, [self._batches[i] for i in order]
-    _, members, batches = self._epoch
-    bucket, index = batches[position]
-    taken = members[bucket][index * self._batch_size :][: self._batch_size]
-    gaps = np.full(self._batch_size - len(taken), -1)
-    return np.concatenate([taken, gaps]), self._edges[bucket]
-
-  def __iter__(self) -> Iterator[tuple[np.ndarray, int]]:
-    """All batches of one epoch."""
-    return (self[step] for step in range(self.steps_per_epoch))
 
 
 class Loader:

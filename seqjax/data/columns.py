@@ -28,6 +28,12 @@ def read(path: Any, content: str) -> tuple[list[str], list[tuple[int, dict]]]:
   delimiter = ";" if header.count(";") >= header.count(",") else ","
   reader = csv.reader(io.StringIO(content), delimiter=delimiter)
   names = [name.strip() for name in next(reader)]
+  for name in names:
+    if names.count(name) > 1:
+      raise InputError(
+        f"{path}:1: {names.count(name)} columns are named {name!r}, expected"
+        " names that differ"
+      )
   rows = []
   for row in reader:
     if not any(cell.strip() for cell in row):

@@ -33,6 +33,27 @@ class Splits(NamedTuple):
   test: Any
 
 
+def check_room(made: int, in_vain: int, asked: int) -> None:
+  """Raises InputError for a generator that finds nothing new any more.
+
+  Args:
+    made: different examples so far.
+    in_vain: how many were drawn since the last new one.
+    asked: `config.data.examples`.
+  """
+  if in_vain > 10_000:
+    raise InputError(
+      f"config.data.examples is {asked}, expected no more than about {made}:"
+      " there are no more different ones to make up"
+    )
+
+
+def held_out(splits: Splits) -> str:
+  """Which part to show: "test", "validation" if that is empty, or "train"."""
+  names = "test", "validation"
+  return next((name for name in names if len(getattr(splits, name))), "train")
+
+
 def path_of(data: Config) -> pathlib.Path | None:
   """`data.path`; None if there is none and data is to be generated.
 
@@ -70,6 +91,11 @@ def parts(found: Sequence[Example] | Splits, data: Config, seed: int) -> Splits:
       )
     made = found
   elif data.num_folds:
+    if data.num_folds < 2:
+      raise InputError(
+        f"config.data.num_folds is {data.num_folds}, expected 0 (none) or at"
+        " least 2"
+      )
     made = fold(found, data.fold, data.num_folds, seed)
   else:
     made = stratified(found, data.validation, data.test, seed)
@@ -165,9 +191,6 @@ def stratified(
         ) from error
     parts.append(_flat(taken))
   return Splits(_flat(units), parts[1], parts[0])
-
-
-split = stratified  # the name that goes
 
 
 def fold(

@@ -14,6 +14,7 @@ from seqjax.data.examples import (
   Example,
   Splits,
   check_not_empty,
+  check_room,
   parts,
   path_of,
 )
@@ -105,7 +106,11 @@ def generate(count: int, seed: int) -> list[Example]:
     for label, syllables in _LANGUAGES.items()
   }
   found: dict[tuple[str, str], Example] = {}
+  made = in_vain = 0
   while len(found) < count:
+    in_vain = in_vain + 1 if len(found) == made else 0
+    made = len(found)
+    check_room(made, in_vain, count)
     label = list(_LANGUAGES)[len(found) % len(_LANGUAGES)]
     syllables = _LANGUAGES[label]
     state = rng.integers(len(syllables))

@@ -106,6 +106,11 @@ def read(path: str | pathlib.Path, only: Sequence[str] = ()) -> Series:
     for line, row in rows
   ]
   check_not_empty(path, dates, "a header, and a date and its values a line")
+  if len({date.tzinfo is None for date in dates}) > 1:
+    raise InputError(
+      f"{path}: some dates name a time zone and others do not, expected all or"
+      " none"
+    )
   order = sorted(range(len(dates)), key=lambda index: dates[index])
   if order != list(range(len(dates))):
     print(f"{path}: dates are not in order; sorted", file=sys.stderr)

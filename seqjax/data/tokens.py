@@ -51,7 +51,7 @@ class Vocabulary:
     self.reserved = [name for name in RESERVED if name in reserved]
     self.symbols = list(dict.fromkeys(symbols))
     self._ids = {s: i for i, s in enumerate(self.symbols, len(self.reserved))}
-    ids = [
+    ids: list[Any] = [
       self.reserved.index(name) if name in self.reserved else None
       for name in RESERVED
     ]
@@ -120,8 +120,9 @@ _WORD = re.compile(r"<unk>|\w+(?:['’]\w+)*|[^\w\s]")
 
 
 def _split_lines(text: str) -> list[str]:
-  lines = (line.split() for line in text.split("\n"))
-  return [word for line in lines if line for word in [*line, END_OF_LINE]]
+  *lines, last = (line.split() for line in text.split("\n"))
+  ended = [word for line in lines if line for word in [*line, END_OF_LINE]]
+  return ended + last  # a line that goes on: a prompt
 
 
 def _join_words(words: Iterable[str]) -> str:

@@ -19,6 +19,7 @@ from seqjax.data.examples import (
   Example,
   Splits,
   check_not_empty,
+  check_room,
   parts,
   path_of,
 )
@@ -111,14 +112,17 @@ _BAD = "bad", "awful", "dull", "terrible", "boring", "dreadful"
 _EXTENTS = "at all", "in any way", "really", "to be honest"
 _ADVERBS = "", "very", "quite", "truly", "rather"
 
-# Pairs of one bag of words, told apart by order alone.
-PAIRS = (
-  ("the film was good , not bad at all", "the film was bad , not good at all"),
-  ("not dull but brilliant", "not brilliant but dull"),
-  (
-    "the plot was charming and never boring",
-    "the plot was boring and never charming",
-  ),
+# Pairs of one bag of words, told apart by order alone: what a run ends with.
+SHOWN = tuple(
+  Example(text.split(), label)
+  for text, label in (
+    ("the film was good , not bad at all", "positive"),
+    ("the film was bad , not good at all", "negative"),
+    ("not dull but brilliant", "positive"),
+    ("not brilliant but dull", "negative"),
+    ("the plot was charming and never boring", "positive"),
+    ("the plot was boring and never charming", "negative"),
+  )
 )
 
 
@@ -139,7 +143,11 @@ def generate(count: int, seed: int) -> list[Example]:
   """
   rng = np.random.default_rng(seed)
   found: dict[str, Example] = {}
+  made = in_vain = 0
   while len(found) < count:
+    in_vain = in_vain + 1 if len(found) == made else 0
+    made = len(found)
+    check_room(made, in_vain, count)
     good, bad = str(rng.choice(_GOOD)), str(rng.choice(_BAD))
     form = str(rng.choice(_FORMS))
     filled = {

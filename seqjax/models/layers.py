@@ -91,7 +91,28 @@ def gradient(expression: str) -> Any:
 
 
 def _rnn(config: Config) -> Make:
-  """`cell` over time by `method`, in both directions if `bidirectional`."""
+  """`cell` over time by `method`."""
+  made, how, back = _recurrence(config)
+  return lambda input_size, key: nn.RNN(
+    made, input_size, method=how, gradient=back, key=key
+  )
+
+
+def _bidirectional(config: Config) -> Make:
+  """Two of `cell`, one in each direction, by `method`; no causal layer."""
+  made, how, back = _recurrence(config)
+  if back != "bptt":
+    raise InputError(
+      f"config.model.gradient is {config.gradient!r}, expected 'bptt' for"
+      " layers in both directions"
+    )
+  return lambda input_size, key: nn.Bidirectional(
+    made, made, input_size, method=how, key=key
+  )
+
+
+def _recurrence(config: Config) -> tuple[base.Cell, Any, Any]:
+  """Cell, method and gradient that a config describes."""
   _check_layers(config, 1)
   made = cell(
     config.cell,
@@ -103,18 +124,7 @@ def _rnn(config: Config) -> Make:
     check_method(how, made)
   except ValueError as error:
     raise InputError(f"config.model: {error}") from error
-  if not config.get("bidirectional", False):
-    return lambda input_size, key: nn.RNN(
-      made, input_size, method=how, gradient=back, key=key
-    )
-  if back != "bptt":
-    raise InputError(
-      f"config.model.gradient is {config.gradient!r}, expected 'bptt' for"
-      " layers in both directions"
-    )
-  return lambda input_size, key: nn.Bidirectional(
-    made, made, input_size, method=how, key=key
-  )
+  return made, how, back
 
 
 def _feed_forward(config: Config) -> Make:
@@ -129,6 +139,7 @@ def _feed_forward(config: Config) -> Make:
 # Kinds of layers: each takes a model's config and returns what makes one.
 LAYERS: dict[str, Callable[[Config], Make]] = {
   "rnn": _rnn,
+  "bidirectional": _bidirectional,
   "feed_forward": _feed_forward,
 }
 
@@ -137,9 +148,9 @@ def create(config: Config, **changes: Any) -> Make:
   """What makes the layers that a model's config asks for.
 
   Args:
-    config: `layer`, a word of LAYERS, `num_layers`, `dropout` between them, and
-      what the kind of layer reads: `hidden_size` and `compute_dtype`; an "rnn"
-      `cell`, `method`, `gradient`, and `bidirectional` where there is one.
+    config: `layer`, a word of LAYERS, `num_layers`, `dropout` between them,
+      and what the kind of layer reads: `hidden_size` and `compute_dtype`;
+      "rnn" and "bidirectional" `cell`, `method` and `gradient`.
     **changes: values in place of the config's.
 
   Returns:

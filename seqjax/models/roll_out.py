@@ -47,7 +47,7 @@ class RollOut(nnx.Module):
     size = self.encoder.output_size
     self.locate = nnx.Linear(size, 4, rngs=nnx.Rngs(keys[2]))
     self.decoder = make(4, keys[3])
-    self.head = nnx.Linear(size, 2, rngs=nnx.Rngs(keys[4]))
+    self.head = nnx.Linear(self.decoder.output_size, 2, rngs=nnx.Rngs(keys[4]))
 
   def __call__(
     self,

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from seqjax.models.many_to_one import ManyToOne
-from seqjax.nn import crf as crf_lib
+from seqjax.nn.crf import CRF
+from seqjax.nn.crf import init as init_crf
 from seqjax.nn.dropout import dropout as drop
 from seqjax.nn.layers import Layer
 from seqjax.nn.read_out import affine
@@ -66,7 +67,7 @@ class Tagger(nnx.Module):
     self.head = nnx.Linear(
       self.rnn.output_size, num_tags, rngs=nnx.Rngs(head_key)
     )
-    self.crf = nnx.Param(crf_lib.init(num_tags))
+    self.crf = nnx.Param(init_crf(num_tags))
 
   def __call__(
     self,
@@ -77,7 +78,7 @@ class Tagger(nnx.Module):
     *,
     lengths: jax.Array,
     key: jax.Array | None = None,
-  ) -> tuple[crf_lib.CRF, jax.Array]:
+  ) -> tuple[CRF, jax.Array]:
     """Scores every tag of every token.
 
     Args:

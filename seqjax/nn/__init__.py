@@ -1,12 +1,12 @@
 """Flax NNX modules on top of cells: parameter containers, explicit keys."""
 
+from seqjax.nn.bidirectional import Bidirectional as Bidirectional
 from seqjax.nn.dropout import drop_tokens as drop_tokens
 from seqjax.nn.dropout import dropout as dropout
+from seqjax.nn.feed_forward import FeedForward as FeedForward
 from seqjax.nn.functional import count_params as count_params
 from seqjax.nn.functional import functionalize as functionalize
 from seqjax.nn.layers import RNN as RNN
-from seqjax.nn.layers import Bidirectional as Bidirectional
-from seqjax.nn.layers import FeedForward as FeedForward
 from seqjax.nn.layers import Layer as Layer
 from seqjax.nn.read_out import affine as affine
 from seqjax.nn.read_out import tied_logits as tied_logits

@@ -1,8 +1,7 @@
 """Layers: what models are built of, as thin Flax modules.
 
-The contract is `Layer`. `RNN` runs a cell over time, `Bidirectional` two of
-them, `FeedForward` has no memory at all; `sequential.py` puts layers on top of
-each other.
+The contract is `Layer`, and `RNN` runs a cell over time. Other kinds have files
+of their own; `sequential.py` puts layers on top of each other.
 """
 
 import abc
@@ -14,12 +13,9 @@ import jax.numpy as jnp
 from flax import nnx
 
 from seqjax.cells import base
-from seqjax.gradients.bidirectional import bidirectional_gradient_norms
 from seqjax.gradients.norms import hidden_gradient_norms, together
 from seqjax.nn.embedding import look_up
-from seqjax.nn.read_out import affine
 from seqjax.recurrence import length_mask, unroll
-from seqjax.recurrence.bidirectional import MERGES, bidirectional
 from seqjax.recurrence.truncated import Truncated
 from seqjax.recurrence.unroll import check_method, resolve_method
 
@@ -137,7 +133,8 @@ class RNN(Layer):
     cell: the cell.
     params: `nnx.Param` that holds the cell's whole NamedTuple.
     method: how the recurrence is evaluated, see `unroll`.
-    gradient: "bptt", the exact one, or `Truncated(k1, k2)`.
+    gradient: "bptt", the exact one, or `Truncated(k1, k2)`: of what is trained;
+      `gradient_norms` are those of the whole sequence.
 
   Raises:
     ValueError: the method cannot run the cell; no such gradient.
@@ -206,143 +203,6 @@ class RNN(Layer):
       initial_carry=carry,
     )
     return {"layer 0": together(norms)}
-
-
-class Bidirectional(Layer):
-  """Two cells, one in each direction; see `recurrence.bidirectional`.
-
-  Attributes:
-    forward: `RNN` from the first step to the last.
-    backward: `RNN` from each row's own last valid step to the first.
-    merge: "concat", "sum" or "average" of the two outputs.
-    method: how both recurrences are evaluated, see `unroll`.
-
-  Raises:
-    ValueError: `merge` is unknown, or the outputs cannot be added.
-  """
-
-  causal = False
-
-  def __init__(
-    self,
-    forward: base.Cell,
-    backward: base.Cell,
-    input_size: int,
-    *,
-    merge: str = "concat",
-    method: Any = "auto",
-    key: jax.Array,
-  ):
-    base.check_choice("merge", merge, MERGES)
-    sizes = forward.output_size, backward.output_size
-    if merge != "concat" and sizes[0] != sizes[1]:
-      raise ValueError(
-        f"merge is {merge!r}, expected 'concat' for outputs of different sizes,"
-        f" {sizes[0]} and {sizes[1]}"
-      )
-    keys = jax.random.split(key)
-    self.forward = RNN(forward, input_size, method=method, key=keys[0])
-    self.backward = RNN(backward, input_size, method=method, key=keys[1])
-    self.merge, self.method = merge, method
-    self.output_size = sum(sizes) if merge == "concat" else sizes[0]
-
-  def initial_carry(self, batch_shape):
-    return (
-      self.forward.initial_carry(batch_shape),
-      self.backward.initial_carry(batch_shape),
-    )
-
-  def __call__(
-    self, inputs, carry=None, *, lengths=None, resets=None, key=None
-  ):
-    """`((forward carry, backward carry), outputs)`."""
-    return bidirectional(
-      self.forward.cell,
-      self.backward.cell,
-      self._params(),
-      inputs,
-      lengths=lengths,
-      resets=resets,
-      initial_carry=carry,
-      key=key,
-      merge=self.merge,
-      method=self.method,
-    )
-
-  def last(self, outputs, lengths=None):
-    """Each direction where it has seen all: the backward one at the start."""
-    if self.merge != "concat":
-      raise ValueError(
-        f"merge is {self.merge!r}, expected 'concat': merged, the directions"
-        " have no last step of their own"
-      )
-    size = self.forward.output_size
-    ahead = super().last(outputs[..., :size], lengths)
-    return jnp.concatenate([ahead, outputs[:, 0, size:]], axis=-1)
-
-  def gradient_norms(self, inputs, step_loss, *, carry=None, lengths=None):
-    """`{"forward": ..., "backward": ...}`, each with the other constant."""
-    _, outputs = self(inputs, carry, lengths=lengths)
-    ahead, back = jnp.split(
-      self.last(outputs, lengths), [self.forward.output_size], axis=-1
-    )
-    return bidirectional_gradient_norms(
-      self.forward.cell,
-      self.backward.cell,
-      self._params(),
-      inputs,
-      (ahead, back),
-      step_loss,
-      lengths=lengths,
-      initial_carry=carry,
-    )
-
-  def _params(self) -> tuple:
-    return self.forward.params.get_value(), self.backward.params.get_value()
-
-
-class FeedForward(Layer):
-  """A layer of a multilayer perceptron, every step on its own.
-
-    y_t = tanh(x_t W + b)
-
-  Initialisation: W LeCun normal, b zero. Its carry is empty.
-
-  Attributes:
-    compute_dtype: dtype of the matrix product; None is the parameters'.
-
-  Raises:
-    ValueError: a size is not positive.
-  """
-
-  def __init__(
-    self,
-    input_size: int,
-    hidden_size: int,
-    *,
-    compute_dtype: str | None = None,
-    key: jax.Array,
-  ):
-    base.check_size("input_size", input_size)
-    base.check_size("hidden_size", hidden_size)
-    self.linear = nnx.Linear(input_size, hidden_size, rngs=nnx.Rngs(key))
-    self.output_size, self.compute_dtype = hidden_size, compute_dtype
-
-  def initial_carry(self, batch_shape):
-    del batch_shape
-    return ()
-
-  def __call__(
-    self, inputs, carry=None, *, lengths=None, resets=None, key=None
-  ):
-    del carry, resets, key
-    # A NaN in the padding would survive `where` in the gradient.
-    _, outputs = self.step((), valid_only(inputs, lengths))
-    return (), valid_only(outputs, lengths)
-
-  def step(self, carry, inputs):
-    del carry
-    return (), jnp.tanh(affine(self.linear, inputs, self.compute_dtype))
 
 
 def check_causal(layer: Layer) -> None:

@@ -77,10 +77,13 @@ def marked(
 
   Args:
     words: `[words]`.
-    weights: `[words]`, none below 0; the largest has the darkest ground.
+    weights: `[words]`, none below 0; the largest has the darkest ground, if
+      it is three times the mean or more.
     after: plain text behind them.
   """
-  largest = max(1e-9, *weights) if len(weights) else 1.0
+  # Weights that hardly differ must not look as if one stood out.
+  mean = sum(weights) / max(len(words), 1)
+  largest = max(1e-9, 3 * mean, *weights)
   # At most 0.8: the letters can still be read, on white and on black.
   spans = " ".join(
     f'<mark style="background:rgba(213,94,0,{0.8 * weight / largest:.2f})">'

@@ -1,40 +1,25 @@
 """One label for a whole input: a text, a name, DNA, an image, a table row."""
 
 import functools
-import json
 import pathlib
-import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from sklearn import linear_model
-from sklearn import metrics as sklearn_metrics
+from sklearn import linear_model, metrics
 
+from seqjax import config as settings
 from seqjax import nn
-from seqjax.config import Config
-from seqjax.data import batching, dna, encoders, images, names, table, tsv
-from seqjax.data.examples import Example, Splits, fold, split
-from seqjax.data.vocabulary import UNKNOWN, read_saved
-from seqjax.errors import InputError
+from seqjax.data import batching, formats
+from seqjax.data.examples import Splits, held_out, label_ids
 from seqjax.models import layers
 from seqjax.models.many_to_one import POOLS, ManyToOne
 from seqjax.show import attention, classes
+from seqjax.tasks import base
 
-ENCODER_FILE = "encoder.json"
-LABELS_FILE = "labels.json"
-
-# What turns a format into arrays.
-FORMATS: dict[str, Any] = {
-  "tsv": encoders.Words,
-  "names": encoders.Chars,
-  "dna": encoders.DNA,
-  "idx": encoders.Images,
-  "students": encoders.Table,
-}
 _ZERO: Any = 0  # of a class that nothing was found of
 
 
@@ -48,265 +33,167 @@ class Batch(NamedTuple):
   indices: Any  # int32 [batch], the example's place in its split
 
 
-def create(config: Config, saved: pathlib.Path | None) -> "Classification":
-  return Classification(config, saved)
-
-
-class Classification:
-  """See `seqjax.tasks.base.Task` for the contract.
+class Classification(base.Task):
+  """Inputs of a format, see `data.formats`, and the class of each.
 
   A format is read by its file under `data/`, turned into arrays by an encoder
-  that knows the training part alone, and classified by `ManyToOne`. A table row
-  is a sequence of one step.
+  that knows the training part alone, and classified by `ManyToOne`.
   """
 
-  unit = "examples"
-  loss_unit = "nats"
+  modes = ("predict",)
 
-  def __init__(self, config: Config, saved: pathlib.Path | None):
-    data, model = config.data, config.model
-    if data.format not in FORMATS:
-      raise InputError(
-        f"config.data.format is {data.format!r}, expected one of"
-        f" {', '.join(FORMATS)}"
-      )
-    for field in ("batch_size", "eval_batch_size", "num_buckets"):
-      if config[field] < 1:
-        raise InputError(f"config.{field} is {config[field]}, expected >= 1")
-    for field in (
-      "dropout",
-      "input_dropout",
-      "word_dropout",
-      "label_smoothing",
-    ):
-      if not 0 <= (rate := model.get(field, 0.0)) < 1:
-        raise InputError(
-          f"config.model.{field} is {rate}, expected a rate in [0, 1)"
-        )
-    if "pool" in model and model.pool not in POOLS:
-      raise InputError(
-        f"config.model.pool is {model.pool!r}, expected one of"
-        f" {', '.join(POOLS)}"
-      )
-    self._config, self._saved = config, saved
-    self._cache: dict[str, tuple[list[np.ndarray], np.ndarray]] = {}
-    self._kind = FORMATS[data.format]
-    self._sequences = data.format != "students"
-    self._make = layers.create(model)
-    self.items_per_step = config.batch_size
-    self.modes = {"predict": self.predict}
-
-  # Data, encoder and model are made when first needed: prediction has no use
-  # for the first, bad input is found before the last is built.
+  def __init__(self, config, saved=None):
+    super().__init__(config, saved)
+    settings.at_least(config, 1, "eval_batch_size", "num_buckets")
+    rates = "dropout", "input_dropout", "word_dropout", "label_smoothing"
+    settings.rate(config, *(f"model.{rate}" for rate in rates))
+    settings.at_least(config, 0, "model.embed_size")
+    settings.one_of(config, POOLS, "model.pool")
+    self._format = formats.find(config.data.format)
+    self._make = layers.create(config.model)
 
   @functools.cached_property
-  def _splits(self) -> Splits:
-    splits = load(self._config.data, self._config.seed)
-    if not splits.train:
-      raise InputError("config.data leaves no examples to train on")
-    return splits
+  def splits(self) -> Splits:
+    """The examples of each part."""
+    return self._format.load(self.config.data, self.config.seed)
 
   @functools.cached_property
   def encoder(self) -> Any:
-    if self._saved:
-      path = self._saved / ENCODER_FILE
-      try:
-        return self._kind(**json.loads(path.read_text("utf-8")))
-      except (OSError, ValueError, TypeError) as error:
-        raise InputError(
-          f"{path}: no readable encoder ({error}); use a new --workdir"
-        ) from error
-    data = self._config.data
-    options = {
-      "tsv": lambda: {"min_count": data.min_count, "lower": data.lower},
-      "dna": lambda: {"aligned": data.aligned},
-      "idx": lambda: {"order": data.order, "seed": self._config.seed},
-    }.get(data.format, dict)()
-    return self._kind.fit(self._splits.train, **options)
+    """From an input to an array."""
+    if self.saved:
+      return self._format.Encoder(**self.saved["encoder"])
+    return self._format.Encoder.fit(
+      self.splits.train, self.config.data, self.config.seed
+    )
 
   @functools.cached_property
   def labels(self) -> list[str]:
-    if self._saved:
-      return read_saved(self._saved / LABELS_FILE, "labels")
-    return sorted({example.label for example in self._splits.train})
+    """The names of the classes."""
+    if self.saved:
+      return self.saved["labels"]
+    return sorted({example.label for example in self.splits.train})
 
-  def save(self, directory: pathlib.Path) -> None:
-    for name, content in (
-      (ENCODER_FILE, self.encoder.state),
-      (LABELS_FILE, {"labels": self.labels}),
-    ):
-      record = json.dumps(content, ensure_ascii=False) + "\n"
-      (directory / name).write_text(record, "utf-8")
+  def state(self):
+    return {"encoder": self.encoder.state, "labels": self.labels}
 
-  @functools.cached_property
-  def _functional(self):
-    model, encoder = self._config.model, self.encoder
-    build = lambda key: ManyToOne(
+  def build(self, key):
+    model, encoder = self.config.model, self.encoder
+    return ManyToOne(
       self._make,
       len(self.labels),
-      vocab_size=getattr(encoder, "vocab_size", 0),
+      vocab_size=encoder.vocab_size,
       input_size=encoder.input_size,
       embed_size=model.embed_size,
       pool=model.pool,
-      dropout=model.dropout,
       input_dropout=model.input_dropout,
+      dropout=model.dropout,
       compute_dtype=model.compute_dtype,
       key=key,
     )
-    return build, nn.functionalize(build(jax.random.key(0)))[1]
 
-  def _apply(self, params, batch: Batch, **kwargs):
-    return self._functional[1](
-      params, batch.inputs, lengths=batch.lengths, **kwargs
-    )
+  @functools.cached_property
+  def _encoded(self) -> dict[str, tuple[list[np.ndarray], np.ndarray]]:
+    """Arrays and labels of each part; a mistake in one is found at once."""
+    return {
+      name: (
+        [self.encoder.encode(example.inputs) for example in part],
+        label_ids(name, part, self.labels),
+      )
+      for name, part in self.splits._asdict().items()
+    }
 
-  def init(self, key):
-    return nn.functionalize(self._functional[0](key))[0]
+  @functools.cached_property
+  def _loaders(self) -> dict[str, batching.Loader]:
+    return {name: self._loader(*part) for name, part in self._encoded.items()}
 
-  def initial_carry(self, params):
-    del params
-    return ()
+  def _loader(self, arrays: list[np.ndarray], labels: Any) -> batching.Loader:
+    def collate(members, rows, padded):
+      chosen = [arrays[i] for i in members]
+      counts = [len(array) for array in chosen]
+      return Batch(
+        batching.pad(chosen, rows, padded),
+        batching.fill(counts, rows, np.int32),
+        batching.fill(labels[members], rows, np.int32),
+        batching.fill(np.ones(len(members)), rows, np.float32),
+        batching.fill(members, rows, np.int32),
+      )
 
-  evaluation_carry = initial_carry
-
-  def _encoded(self, split: str) -> tuple[list[np.ndarray], np.ndarray]:
-    """Arrays and labels of "train", "validation" or "test"."""
-    if split not in self._cache:
-      self._cache[split] = self._encode(split)
-    return self._cache[split]
-
-  def _encode(self, split: str) -> tuple[list[np.ndarray], np.ndarray]:
-    examples = getattr(self._splits, split)
-    known = {label: i for i, label in enumerate(self.labels)}
-    for example in examples:
-      if example.label not in known:
-        raise InputError(
-          f"the {split} part holds the label {example.label!r}, which training"
-          f" does not: it knows {', '.join(self.labels)}"
-        )
-    arrays = [self.encoder.encode(example.inputs) for example in examples]
-    return arrays, np.array([known[e.label] for e in examples], np.int32)
-
-  def _batch(self, arrays, labels, indices, length) -> Batch:
-    present = indices[indices >= 0]
-    rows = len(indices)
-    chosen = [arrays[i] for i in present]
-    fill = lambda values, dtype: np.pad(
-      np.asarray(values, dtype), (0, rows - len(present))
-    )
-    if self._sequences:
-      inputs = batching.pad(chosen, rows, length)
-      lengths = fill([len(array) for array in chosen], np.int32)
-    else:
-      inputs = batching.pad(chosen, rows, self.encoder.input_size)[:, None]
-      lengths = fill(np.ones(len(present)), np.int32)
-    return Batch(
-      inputs,
-      lengths,
-      fill(labels[present], np.int32),
-      fill(np.ones(len(present)), np.float32),
-      indices.astype(np.int32),
+    return batching.Loader(
+      [len(array) for array in arrays],
+      collate,
+      self.config.batch_size,
+      num_buckets=self.config.num_buckets,
+      seed=self.config.seed,
     )
 
   def train_batches(self):
-    config = self._config
-    for part in ("validation", "test"):
-      self._encoded(part)  # a mistake there is found before training
-    arrays, labels = self._encoded("train")
-    buckets = batching.Buckets(
-      self._lengths(arrays),
-      config.batch_size,
-      num_buckets=config.num_buckets,
-      seed=config.seed,
-    )
-    return batching.endless(
-      lambda step: self._batch(arrays, labels, *buckets[step])
-    )
+    return self._loaders["train"].train()
 
-  def _lengths(self, arrays):
-    return [len(array) if self._sequences else 1 for array in arrays]
+  def evaluation_batches(self, split):
+    return self._loaders[split].once(self.config.eval_batch_size)
 
-  def _in_order(self, arrays, labels) -> Iterable[Batch]:
-    if arrays:
-      buckets = batching.Buckets(
-        self._lengths(arrays),
-        self._config.eval_batch_size,
-        num_buckets=self._config.num_buckets,
-      )
-      for indices, length in buckets:
-        yield self._batch(arrays, labels, indices, length)
-
-  def evaluation_batches(self, split: str) -> Iterable[Batch]:
-    return self._in_order(*self._encoded(split))
+  def _logits(self, params, batch: Batch, **kwargs):
+    return self.apply(params, batch.inputs, lengths=batch.lengths, **kwargs)
 
   def loss(self, params, batch: Batch, carry, key):
-    model = self._config.model
-    if rate := model.get("word_dropout", 0.0):
+    model = self.config.model
+    if model.word_dropout and self.encoder.vocab_size:
       key, drop_key = jax.random.split(key)
-      inputs = nn.drop_tokens(drop_key, batch.inputs, rate, UNKNOWN)
+      inputs = nn.drop_tokens(
+        drop_key, batch.inputs, model.word_dropout, self.encoder.unknown
+      )
       batch = batch._replace(inputs=inputs)
-    logits = self._apply(params, batch, key=key)
+    logits = self._logits(params, batch, key=key)
     smoothed = optax.smooth_labels(
       jax.nn.one_hot(batch.labels, len(self.labels)), model.label_smoothing
     )
     nats = optax.softmax_cross_entropy(logits, smoothed)
-    count = batch.weights.sum()
-    loss = (batch.weights * nats).sum() / count
-    return loss, _metrics(logits, batch), carry
+    total = (batch.weights * nats).sum(), batch.weights.sum()
+    return total, _metrics(logits, batch), carry
 
   def evaluate(self, params, batch: Batch, carry):
-    return _metrics(self._apply(params, batch), batch), carry
+    logits = self._logits(params, batch)
+    found = jax.nn.softmax(logits), batch.labels, batch.indices, batch.weights
+    return _metrics(logits, batch), carry, found
 
-  def summarize(self, means: dict[str, float]) -> dict[str, float]:
-    return {"loss": means["loss"], **means}
+  @functools.cached_property
+  def _logistic_regression(self) -> Any:
+    """scikit-learn's; None where inputs are sequences, longer than a step."""
+    arrays, labels = self._encoded["train"]
+    if self.encoder.vocab_size or len(arrays[0]) != 1:
+      return None
+    baseline = linear_model.LogisticRegression(max_iter=2_000)
+    return baseline.fit(np.concatenate(arrays), labels)
 
-  def scores(self, params, split: str) -> dict[str, float]:
-    """The mean recall of all classes; for tables, logistic regression too.
+  def scores(self, outputs, split):
+    """The mean recall of all classes, and logistic regression's accuracy.
 
-    `balanced_accuracy` counts no class for more than another;
-    `logistic_regression` is the accuracy of scikit-learn's, by the same arrays.
+    `balanced_accuracy` counts no class for more than another.
+    `logistic_regression` is scikit-learn's by the same arrays, where each is
+    one vector.
     """
-    arrays, labels = self._encoded(split)
-    if not arrays:
+    if not outputs:
       return {}
-    found = self._probabilities(params, arrays, labels).argmax(-1)
+    rows, true = _in_order(outputs)
     # The mean over the classes that there are, as scikit-learn has it; that
     # warns of predictions of a class that is not among them.
-    recall = sklearn_metrics.recall_score(
-      labels,
-      found,
-      labels=np.unique(labels),
+    recall = metrics.recall_score(
+      true,
+      rows.argmax(-1),
+      labels=np.unique(true),
       average="macro",
       zero_division=_ZERO,
     )
     values = {"balanced_accuracy": float(recall)}
-    if not self._sequences:
-      baseline = linear_model.LogisticRegression(max_iter=2_000)
-      baseline.fit(*self._encoded("train"))
-      values["logistic_regression"] = float(baseline.score(arrays, labels))
+    if self._logistic_regression:
+      arrays, labels = self._encoded[split]
+      score = self._logistic_regression.score(np.concatenate(arrays), labels)
+      values["logistic_regression"] = float(score)
     return values
-
-  @functools.cached_property
-  def _predict(self):
-    return jax.jit(lambda params, batch: self._apply(params, batch))
-
-  def _probabilities(self, params, arrays, labels) -> np.ndarray:
-    """`[examples, classes]`, in the order of the arrays."""
-    found = np.zeros((len(arrays), len(self.labels)), np.float32)
-    for batch in self._in_order(arrays, labels):
-      present = batch.indices >= 0
-      probabilities = jax.nn.softmax(self._predict(params, batch))
-      found[batch.indices[present]] = np.asarray(probabilities)[present]
-    return found
 
   def gradient_norms(self, params, batch: Batch, carry):
     del carry
-    if not self._sequences:
-      raise InputError(
-        "config.probes.gradients_every is for sequences, expected 0 here: there"
-        " is no time to look back over"
-      )
-    norms = self._functional[1](
+    norms = self.apply(
       params,
       batch.inputs,
       lambda logits: optax.softmax_cross_entropy_with_integer_labels(
@@ -317,131 +204,83 @@ class Classification:
     )
     return norms, batch.lengths
 
-  def predict(self, params, *, input: str = "-") -> str:
+  def predict(self, params, inputs: Sequence[Any]) -> np.ndarray:
+    """Probabilities `[inputs, classes]` of inputs as the format shows them."""
+    arrays = [self.encoder.encode(one) for one in inputs]
+    loader = self._loader(arrays, np.zeros(len(arrays), np.int32))
+    batches = loader.once(self.config.eval_batch_size)
+    return _in_order(self.outputs(params, batches))[0]
+
+  def predict_mode(self, params, *, input: str = "-") -> str:
     """A line for each input, in their order: the label and its probability.
 
     Args:
       params: the model's parameters.
       input: a file without labels, "-" is standard input: texts, names or
         sequences a line each, a CSV with a header, or an IDX file.
-
-    Raises:
-      InputError: the input cannot be read.
     """
-    if input == "-" and sys.stdin.isatty():
-      print("reading standard input, end with Ctrl-D", file=sys.stderr)
-    arrays = [self.encoder.encode(raw) for raw in self.encoder.read(input)]
-    labels = np.zeros(len(arrays), np.int32)
-    rows = self._probabilities(params, arrays, labels)
+    rows = self.predict(params, self.encoder.read(input))
     return "\n".join(
       f"{self.labels[row.argmax()]}\t{row.max():.4f}" for row in rows
     )
 
   def showcase(self, params, directory: pathlib.Path) -> str:
-    """Confusion matrix, table of classes, surest mistakes; see the parts."""
-    name = "test" if self._splits.test else "validation"
-    if not getattr(self._splits, name):
-      name = "train"
-    arrays, labels = self._encoded(name)
-    rows = self._probabilities(params, arrays, labels)
-    said, examples = rows.argmax(-1), getattr(self._splits, name)
-    matrix = sklearn_metrics.confusion_matrix(
-      labels, said, labels=range(len(self.labels))
+    """Confusion matrix, table of classes, surest mistakes."""
+    name = held_out(self.splits)
+    examples = getattr(self.splits, name)
+    _, outputs = self.evaluate_split(params, name)
+    rows, true = _in_order(outputs)
+    said, picture = rows.argmax(-1), directory / "confusion.png"
+    matrix = metrics.confusion_matrix(
+      true, said, labels=range(len(self.labels))
     )
-    picture = directory / "confusion.png"
     classes.draw_confusion(matrix, self.labels, picture, name)
-    lines = [classes.report(name, labels, said, self.labels)]
-    lines += classes.surest_mistakes(
-      [_show(example) for example in examples], rows, labels, self.labels
-    )
-    if self._config.data.format == "tsv":
-      lines += self._tell_pairs(params)
-      if self._config.model.pool == "attention":
-        path = directory / "attention.html"
-        self._write_attention(params, examples[:20], path)
-        lines.append(f"What the pooling attends to: {path}")
+    lines = [classes.report(name, true, said, self.labels)]
+    shown = [self._format.show(example.inputs) for example in examples]
+    lines += classes.surest_mistakes(shown, rows, true, self.labels)
+    if made_up := getattr(self._format, "SHOWN", ()):
+      lines.append("Examples made up to tell:")
+      found = self.predict(params, [example.inputs for example in made_up])
+      for example, row in zip(made_up, found, strict=True):
+        label, is_ = self.labels[row.argmax()], example.label
+        shown = self._format.show(example.inputs)
+        is_ = is_ if is_ in self.labels else None
+        lines.append("  " + classes.prediction(shown, label, row.max(), is_))
+    if self.config.model.pool == "attention" and self.encoder.vocab_size:
+      path = directory / "attention.html"
+      self._write_attention(params, examples[:20], path)
+      lines.append(f"What the pooling attends to: {path}")
     written = "\n".join(lines)
     (directory / "classes.txt").write_text(written + "\n", "utf-8")
     return f"{written}\nConfusion matrix: {picture}"
 
-  def _tell_pairs(self, params) -> list[str]:
-    """Pairs of the same words in another order, with their probabilities."""
-    texts = [text for pair in tsv.PAIRS for text in pair]
-    arrays = [self.encoder.encode(text.split()) for text in texts]
-    rows = self._probabilities(params, arrays, np.zeros(len(texts), np.int32))
-    # What is true of them can be said in the words of the made-up reviews.
-    truth = ["positive", "negative"] * len(tsv.PAIRS)
-    if set(self.labels) != set(truth):
-      truth = [None] * len(texts)
-    lines = ["The same words in another order:"]
-    for text, row, fact in zip(texts, rows, truth, strict=True):
-      said = self.labels[row.argmax()]
-      lines.append(f"  {classes.prediction(text, said, row.max(), fact)}")
-    return lines
-
   def _write_attention(self, params, examples, path: pathlib.Path) -> None:
-    """Words on a background as dark as they are attended to."""
+    """A page of texts on a background as dark as each word is attended to."""
     arrays = [self.encoder.encode(example.inputs) for example in examples]
-    longest = max(1, *(len(array) for array in arrays))
-    labels = np.zeros(len(arrays), np.int32)
-    batch = self._batch(arrays, labels, np.arange(len(arrays)), longest)
-    logits, weights = self._apply(params, batch, method="read")
-    rows = np.asarray(jax.nn.softmax(logits))
+    loader = self._loader(arrays, np.zeros(len(arrays), np.int32))
+    found = []
+    for batch in loader.once(len(arrays)):
+      logits, weights = self._logits(params, batch, method="read")
+      rows = zip(jax.nn.softmax(logits), np.asarray(weights), strict=True)
+      found.append((list(rows), batch.indices, batch.weights))
+    pairs = batching.in_order(*zip(*found, strict=True))
     attention.write(
       path,
       [example.inputs for example in examples],
-      np.asarray(weights),
-      [self.labels[row.argmax()] for row in rows],
-      rows.max(-1),
+      [weights for _, weights in pairs],
+      [self.labels[int(row.argmax())] for row, _ in pairs],
+      [float(row.max()) for row, _ in pairs],
       [example.label for example in examples],
     )
 
 
-def load(data: Config, seed: int) -> Splits:
-  """The data that a config names, in three parts.
-
-  Raises:
-    InputError: see the format's file; or folds are asked of data that brings
-      its own parts.
-  """
-  path = pathlib.Path(data.path) if data.path else None
-  if path is not None and not path.exists():
-    raise InputError(f"config.data.path is {path}, which does not exist")
-  found: Any = None
-  match data.format:
-    case "tsv":
-      if path is None:
-        found = tsv.generate(data.examples, seed)
-      elif path.is_dir():
-        found = tsv.read_folder(path)
-      else:
-        found = tsv.read(path)
-    case "names":
-      found = (
-        names.read_folder(path) if path else names.generate(data.examples, seed)
-      )
-    case "dna":
-      found = dna.read(path) if path else dna.generate(data.examples, seed)
-    case "idx":
-      if path:
-        found = images.read_folder(path, data.validation, seed)
-      else:
-        found = images.generate(data.examples, seed)
-    case "students":
-      if path:
-        found = table.read(path, data.grades)
-      else:
-        found = table.generate(data.examples, seed)
-  if isinstance(found, Splits):
-    if data.num_folds:
-      raise InputError(
-        f"config.data.num_folds is {data.num_folds}, expected 0: {path} brings"
-        " its own training and test parts"
-      )
-    return found
-  if data.num_folds:
-    return fold(found, data.fold, data.num_folds, seed)
-  return split(found, data.validation, data.test, seed)
+def _in_order(outputs) -> tuple[np.ndarray, np.ndarray]:
+  """`(probabilities, labels)` of all batches, in the order of the examples."""
+  rows, labels, indices, weights = zip(*outputs, strict=True)
+  return (
+    np.array(batching.in_order(rows, indices, weights)),
+    np.array(batching.in_order(labels, indices, weights)),
+  )
 
 
 def _metrics(logits, batch: Batch):
@@ -452,17 +291,3 @@ def _metrics(logits, batch: Batch):
     "loss": ((batch.weights * nats).sum(), count),
     "accuracy": ((batch.weights * right).sum(), count),
   }
-
-
-def _show(example: Example) -> str:
-  """An input in one line."""
-  match example.inputs:
-    case str():
-      shown = example.inputs
-    case list():
-      shown = " ".join(example.inputs)
-    case dict():
-      shown = ", ".join(f"{k} {v}" for k, v in example.inputs.items())
-    case _:
-      shown = f"an image of {' x '.join(map(str, example.inputs.shape))}"
-  return shown if len(shown) <= 70 else shown[:67] + "..."

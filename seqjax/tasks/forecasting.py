@@ -2,24 +2,21 @@
 
 import csv
 import functools
-import json
 import pathlib
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from seqjax import nn
-from seqjax.config import Config
+from seqjax import config as settings
 from seqjax.data import batching, series
 from seqjax.errors import InputError
 from seqjax.models import layers
 from seqjax.models.forecaster import Forecaster
-from seqjax.show import series as show_series
+from seqjax.show import series as show
+from seqjax.tasks import base
 
-SCALING_FILE = "scaling.json"
 LOSSES = {"mse": jnp.square, "mae": jnp.abs}
 
 
@@ -31,12 +28,8 @@ class Batch(NamedTuple):
   weights: Any  # float32 [batch]
 
 
-def create(config: Config, saved: pathlib.Path | None) -> "Forecasting":
-  return Forecasting(config, saved)
-
-
-class Forecasting:
-  """See `seqjax.tasks.base.Task` for the contract.
+class Forecasting(base.Task):
+  """Windows of a series: its past, and what is to be foretold.
 
   The parts follow each other in time: training, validation, test. A window of
   the validation or the test may look back into the part before. All windows of
@@ -46,54 +39,36 @@ class Forecasting:
 
   unit = "windows"
   loss_unit = "standardised"
+  modes = ("forecast",)
 
-  def __init__(self, config: Config, saved: pathlib.Path | None):
+  def __init__(self, config, saved=None):
+    super().__init__(config, saved)
     data, model = config.data, config.model
-    for field in ("lookback", "horizon", "season"):
-      if data[field] < 1:
-        raise InputError(f"config.data.{field} is {data[field]}, expected >= 1")
+    settings.at_least(config, 1, "data.lookback", "data.horizon", "data.season")
+    settings.at_least(config, 1, "eval_batch_size", "model.segment")
+    settings.at_least(config, 0.0, "data.train", "data.validation", "data.test")
+    settings.one_of(config, LOSSES, "loss")
+    settings.rate(config, "model.dropout")
     if data.season > data.lookback:
       raise InputError(
         f"config.data.season is {data.season}, expected at most the lookback,"
         f" {data.lookback}"
       )
-    for field in ("batch_size", "eval_batch_size"):
-      if config[field] < 1:
-        raise InputError(f"config.{field} is {config[field]}, expected >= 1")
-    if config.loss not in LOSSES:
-      raise InputError(
-        f"config.loss is {config.loss!r}, expected one of {', '.join(LOSSES)}"
-      )
-    if not 0 <= model.dropout < 1:
-      raise InputError(
-        f"config.model.dropout is {model.dropout}, expected a rate in [0, 1)"
-      )
-    if model.segment < 1 or (
-      data.lookback % model.segment or data.horizon % model.segment
-    ):
+    if data.lookback % model.segment or data.horizon % model.segment:
       raise InputError(
         f"config.model.segment is {model.segment}, expected a divisor of"
         f" lookback {data.lookback} and horizon {data.horizon}"
       )
-    self._config, self._saved = config, saved
     self._make = layers.stack(model)
-    self.items_per_step = config.batch_size
-    self.modes = {"forecast": self.forecast}
 
   @functools.cached_property
   def _series(self) -> series.Series:
-    return self._read(self._config.data.path)
-
-  def _read(self, path: str | None) -> series.Series:
-    data = self._config.data
-    if path:
-      return series.read(path, data.columns)
-    return series.generate(data.examples, self._config.seed)
+    return series.load(self.config.data, self.config.seed)
 
   @functools.cached_property
-  def _ends(self) -> tuple[int, int, int]:
+  def ends(self) -> tuple[int, int, int]:
     """The rows at which training, validation and test end."""
-    data, rows = self._config.data, len(self._series.dates)
+    data, rows = self.config.data, len(self._series.dates)
     counts = {}
     for name in ("train", "validation", "test"):
       share = data[name]
@@ -111,61 +86,39 @@ class Forecasting:
     return ends[0], ends[1], ends[2]
 
   @functools.cached_property
-  def _scaling(self) -> dict[str, list]:
+  def scaling(self) -> series.Scaling:
     """Names, mean and deviation of the columns, of the training part alone."""
-    if self._saved:
-      path = self._saved / SCALING_FILE
-      try:
-        return json.loads(path.read_text("utf-8"))
-      except (OSError, ValueError) as error:
-        raise InputError(
-          f"{path}: no readable scaling ({error}); use a new --workdir"
-        ) from error
-    values = self._series.values[: self._ends[0]]
-    deviation = values.std(axis=0)
-    return {
-      "names": self._series.names,
-      "mean": values.mean(axis=0).tolist(),
-      "deviation": np.where(deviation > 0, deviation, 1.0).tolist(),
-    }
+    if self.saved:
+      return series.Scaling(**self.saved)
+    values = self._series.values[: self.ends[0]]
+    return series.Scaling.fit(self._series.names, values)
 
-  def _standardised(self, values: np.ndarray) -> np.ndarray:
-    scaling = self._scaling
-    return ((values - scaling["mean"]) / scaling["deviation"]).astype("float32")
+  def state(self):
+    return self.scaling.state
 
-  def save(self, directory: pathlib.Path) -> None:
-    record = json.dumps(self._scaling) + "\n"
-    (directory / SCALING_FILE).write_text(record, "utf-8")
-
-  @functools.cached_property
-  def _functional(self):
-    data, model = self._config.data, self._config.model
-    build = lambda key: Forecaster(
+  def build(self, key):
+    data, model = self.config.data, self.config.model
+    return Forecaster(
       self._make,
       lookback=data.lookback,
       horizon=data.horizon,
       segment=model.segment,
-      columns=len(self._scaling["names"]),
+      columns=len(self.scaling.names),
       embed_size=model.hidden_size,
       dropout=model.dropout,
       subtract_last=model.subtract_last,
       compute_dtype=model.compute_dtype,
       key=key,
     )
-    return build, nn.functionalize(build(jax.random.key(0)))[1]
 
-  def init(self, key):
-    return nn.functionalize(self._functional[0](key))[0]
-
-  def initial_carry(self, params):
-    del params
-    return ()
-
-  evaluation_carry = initial_carry
+  @functools.cached_property
+  def values(self) -> np.ndarray:
+    """The whole series, standardised, `[time, columns]`."""
+    return self.scaling.standardise(self._series.values)
 
   def _starts(self, split: str) -> np.ndarray:
     """First rows of all windows whose future lies in the part."""
-    data, ends = self._config.data, (0, *self._ends)
+    data, ends = self.config.data, (0, *self.ends)
     part = ("train", "validation", "test").index(split)
     first = ends[part] - (data.lookback if part else 0)
     last = ends[part + 1] - data.lookback - data.horizon
@@ -173,92 +126,76 @@ class Forecasting:
       return np.zeros(0, int)
     return np.arange(first, last + 1)
 
-  @functools.cached_property
-  def _values(self) -> np.ndarray:
-    return self._standardised(self._series.values)
-
-  def _batch(self, starts, indices) -> Batch:
-    data = self._config.data
-    chosen = starts[np.maximum(indices, 0)]
+  def _loader(self, split: str) -> batching.Loader:
+    data, starts = self.config.data, self._starts(split)
     span = np.arange(data.lookback + data.horizon)
-    windows = self._values[chosen[:, None] + span]
-    return Batch(
-      windows[:, : data.lookback],
-      windows[:, data.lookback :],
-      (indices >= 0).astype(np.float32),
-    )
+
+    def collate(members, rows, _):
+      windows = self.values[starts[members][:, None] + span]
+      windows = batching.fill(windows, rows)
+      weights = batching.fill(np.ones(len(members)), rows, np.float32)
+      past, future = np.split(windows, [data.lookback], axis=1)
+      return Batch(past, future, weights)
+
+    rows, seed = self.config.batch_size, self.config.seed
+    return batching.Loader(np.ones(len(starts)), collate, rows, seed=seed)
 
   def train_batches(self):
-    starts = self._starts("train")
-    buckets = batching.Buckets(
-      np.ones(len(starts)), self._config.batch_size, seed=self._config.seed
-    )
-    return batching.endless(lambda step: self._batch(starts, buckets[step][0]))
+    return self._loader("train").train()
 
-  def evaluation_batches(self, split: str) -> Iterable[Batch]:
-    starts = self._starts(split)
-    if len(starts):
-      rows = self._config.eval_batch_size
-      for indices, _ in batching.Buckets(np.ones(len(starts)), rows):
-        yield self._batch(starts, indices)
+  def evaluation_batches(self, split):
+    return self._loader(split).once(self.config.eval_batch_size)
 
   def loss(self, params, batch: Batch, carry, key):
-    found = self._functional[1](params, batch.past, key=key)
-    errors = LOSSES[self._config.loss](found - batch.future).mean(axis=(1, 2))
-    count = batch.weights.sum()
-    total = (batch.weights * errors).sum()
-    return total / count, {"loss": (total, count)}, carry
+    found = self.apply(params, batch.past, key=key)
+    errors = _errors(found, batch)[self.config.loss]
+    return errors, {}, carry
 
   def evaluate(self, params, batch: Batch, carry):
-    found = self._functional[1](params, batch.past)
-    return _errors(found, batch, self._config.loss), carry
+    """Errors of the model, and mean squares of who has none."""
+    errors = _errors(self.apply(params, batch.past), batch)
+    naive, seasonal = self._baselines(batch.past)
+    metrics = {
+      "loss": errors[self.config.loss],
+      **errors,
+      "naive_mse": _errors(naive, batch)["mse"],
+      "seasonal_naive_mse": _errors(seasonal, batch)["mse"],
+    }
+    return metrics, carry, ()
 
-  def summarize(self, means: dict[str, float]) -> dict[str, float]:
-    return {"loss": means["loss"], **means}
-
-  def scores(self, params, split: str) -> dict[str, float]:
-    """Mean squared errors of who has no model; `noise_floor` if it is known."""
-    del params
-    data = self._config.data
-    sums = {"naive_mse": 0.0, "seasonal_naive_mse": 0.0}
-    count = 0.0
-    for batch in self.evaluation_batches(split):
-      for name, found in zip(sums, self._baselines(batch.past), strict=True):
-        errors = np.square(found - batch.future).mean(axis=(1, 2))
-        sums[name] += float((batch.weights * errors).sum())
-      count += float(batch.weights.sum())
-    if not count:
+  def scores(self, outputs, split):
+    """The `noise_floor`, where it is known."""
+    del split
+    if self.config.data.path or not outputs:
       return {}
-    found = {name: total / count for name, total in sums.items()}
-    if not data.path:
-      (deviation,) = self._scaling["deviation"]
-      found["noise_floor"] = (series.NOISE / deviation) ** 2
-    return found
+    (deviation,) = self.scaling.deviation
+    return {"noise_floor": (series.NOISE / deviation) ** 2}
 
-  def _baselines(self, past) -> tuple[np.ndarray, np.ndarray]:
+  def _baselines(self, past):
     """The last value again; the last season again. `[batch, horizon, ...]`."""
-    data = self._config.data
-    ahead = np.arange(data.horizon)
-    last_season = past[:, -data.season :]
+    data = self.config.data
+    ahead = jnp.arange(data.horizon) % data.season
     return (
-      np.repeat(past[:, -1:], data.horizon, axis=1),
-      last_season[:, ahead % data.season],
-    )
-
-  def gradient_norms(self, params, batch: Batch, carry):
-    raise InputError(
-      "config.probes.gradients_every is not for forecasting, expected 0: the"
-      " recurrence runs over segments, not steps"
+      jnp.repeat(past[:, -1:], data.horizon, axis=1),
+      past[:, -data.season :][:, ahead],
     )
 
   @functools.cached_property
   def _predict(self):
-    return jax.jit(lambda params, past: self._functional[1](params, past))
+    return jax.jit(lambda params, past: self.apply(params, past))
 
-  def _in_units(self, values: np.ndarray) -> np.ndarray:
-    return values * self._scaling["deviation"] + np.array(self._scaling["mean"])
+  def forecast(self, params, past: np.ndarray) -> np.ndarray:
+    """What comes after `past` `[lookback, columns]`: `[horizon, columns]`.
 
-  def forecast(self, params, *, input: str = "", output: str = "") -> str:
+    Both in the units of the columns.
+    """
+    found = self._predict(params, self.scaling.standardise(past)[None])
+    return self.scaling.restore(np.asarray(found)[0])
+
+  def _last_season(self, past: np.ndarray) -> np.ndarray:
+    return np.asarray(self._baselines(past[None])[1])[0]
+
+  def forecast_mode(self, params, *, input: str = "", output: str = "") -> str:
     """The steps after the end of a series, as a CSV and a plot.
 
     Args:
@@ -267,90 +204,68 @@ class Forecasting:
         default the file of training.
       output: folder for `forecast.csv` and `forecast.png`; default the run
         directory.
-
-    Raises:
-      InputError: the input cannot be read, has other columns, or is shorter
-        than the lookback.
     """
-    data = self._config.data
-    found = self._read(input) if input else self._series
-    if found.names != self._scaling["names"]:
+    data, names = self.config.data, self.scaling.names
+    found = series.read(input, data.columns) if input else self._series
+    input = input or data.path or "the generated series"
+    if found.names != names:
       raise InputError(
         f"{input}: the columns are {', '.join(found.names)}, expected"
-        f" {', '.join(self._scaling['names'])} as in training"
+        f" {', '.join(names)} as in training"
       )
     if len(found.dates) < data.lookback:
       raise InputError(
         f"{input}: {len(found.dates)} rows, expected at least the lookback,"
         f" {data.lookback}"
       )
-    past = self._standardised(found.values[-data.lookback :])[None]
-    ahead = self._in_units(np.asarray(self._predict(params, past))[0])
+    past = found.values[-data.lookback :]
+    ahead = self.forecast(params, past)
     dates = series.following(found.dates, data.horizon)
-    folder = pathlib.Path(output) if output else self._saved
-    assert folder is not None  # modes are of saved runs
+    folder = pathlib.Path(output or self.directory or ".")
     try:
       folder.mkdir(parents=True, exist_ok=True)
       with (folder / "forecast.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["date", *found.names])
+        writer.writerow(["date", *names])
         for date, row in zip(dates, ahead, strict=True):
           writer.writerow([date.isoformat(sep=" "), *(f"{v:.6g}" for v in row)])
     except OSError as error:
       raise InputError(
         f"--output={folder} cannot be written ({error.strerror})"
       ) from error
-    _, seasonal = self._baselines(past)
-    self._draw(
-      folder / "forecast.png",
-      (found.dates[-data.lookback :], found.values[-data.lookback :]),
-      dates,
-      {
-        "last season again": ("baseline", self._in_units(seasonal[0])),
-        "forecast": ("forecast", ahead),
-      },
-    )
+    curves = {
+      "last season again": ("baseline", self._last_season(past)),
+      "forecast": ("forecast", ahead),
+    }
+    past_dates = found.dates[-data.lookback :]
+    self._draw(folder / "forecast.png", (past_dates, past), dates, curves)
     return f"{folder / 'forecast.csv'}\n{folder / 'forecast.png'}"
 
   def showcase(self, params, directory: pathlib.Path) -> str:
     """A window of the test with its forecast, and errors beside baselines."""
-    data = self._config.data
+    data = self.config.data
     split = "test" if len(self._starts("test")) else "validation"
     starts = self._starts(split)
     if not len(starts):
       return "no validation and no test part: nothing to show"
     start = int(starts[len(starts) // 2])
     middle, end = start + data.lookback, start + data.lookback + data.horizon
-    past = self._values[None, start:middle]
-    _, seasonal = self._baselines(past)
-    path = directory / "forecast.png"
-    self._draw(
-      path,
-      (self._series.dates[start:middle], self._series.values[start:middle]),
-      self._series.dates[middle:end],
-      {
-        "last season again": ("baseline", self._in_units(seasonal[0])),
-        "what came": ("truth", self._series.values[middle:end]),
-        "forecast": (
-          "forecast",
-          self._in_units(np.asarray(self._predict(params, past))[0]),
-        ),
-      },
-    )
-    evaluate = jax.jit(self.evaluate)
-    totals, count = {"mse": 0.0, "mae": 0.0}, 0.0
-    for batch in self.evaluation_batches(split):
-      metrics, _ = evaluate(params, batch, ())
-      for name in totals:
-        totals[name] += float(metrics[name][0])
-      count += float(batch.weights.sum())
+    dates, values = self._series.dates, self._series.values
+    past, path = values[start:middle], directory / "forecast.png"
+    curves = {
+      "last season again": ("baseline", self._last_season(past)),
+      "what came": ("truth", values[middle:end]),
+      "forecast": ("forecast", self.forecast(params, past)),
+    }
+    self._draw(path, (dates[start:middle], past), dates[middle:end], curves)
+    found, _ = self.evaluate_split(params, split)
     lines = [
       f"{split} part, {len(starts)} windows of {data.lookback} steps,"
       f" {data.horizon} ahead; errors of standardised values:",
-      f"  model: mse {totals['mse'] / count:.4f}, mae"
-      f" {totals['mae'] / count:.4f}",
+      f"  model: mse {found.pop('mse'):.4f}, mae {found.pop('mae'):.4f}",
     ]
-    for name, value in self.scores(params, split).items():
+    del found["loss"]
+    for name, value in found.items():
       lines.append(f"  {name.replace('_', ' ')}: {value:.4f}")
     written = "\n".join(lines)
     (directory / "errors.txt").write_text(written + "\n", "utf-8")
@@ -358,22 +273,16 @@ class Forecasting:
 
   def _draw(self, path, past, dates, curves) -> None:
     """The last of the past and what comes: a fifth of the width or more."""
-    horizon, season = self._config.data.horizon, self._config.data.season
+    horizon, season = self.config.data.horizon, self.config.data.season
     shown = max(2 * horizon, min(season, 4 * horizon))
-    show_series.draw(
-      path,
-      (past[0][-shown:], past[1][-shown:]),
-      dates,
-      curves,
-      self._scaling["names"],
-    )
+    past = past[0][-shown:], past[1][-shown:]
+    show.draw(path, past, dates, curves, self.scaling.names)
 
 
-def _errors(found, batch: Batch, loss: str):
-  errors = found - batch.future
-  count = batch.weights.sum()
-  measures = {
+def _errors(found, batch: Batch) -> dict[str, Any]:
+  """Mean over steps and columns of each kind of error, sums over windows."""
+  errors, count = found - batch.future, batch.weights.sum()
+  return {
     name: ((batch.weights * f(errors).mean(axis=(1, 2))).sum(), count)
     for name, f in LOSSES.items()
   }
-  return {"loss": measures[loss], **measures}

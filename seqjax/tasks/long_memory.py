@@ -9,25 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from seqjax import nn
-from seqjax.config import Config
+from seqjax import config as settings
 from seqjax.data import batching, long_memory
-from seqjax.errors import InputError
 from seqjax.models import layers
 from seqjax.models.language_model import LanguageModel
 from seqjax.models.many_to_one import ManyToOne
+from seqjax.tasks import base
 
 # Evaluation batches come from other keys than any training step.
 _SPLITS = {"validation": 1, "test": 2}
 
 
-def create(config: Config, saved: pathlib.Path | None) -> "LongMemory":
-  del saved  # nothing but the config is needed
-  return LongMemory(config)
-
-
-class LongMemory:
-  """See `seqjax.tasks.base.Task` for the contract; `data.long_memory`.
+class LongMemory(base.Task):
+  """See `data.long_memory` for the problems.
 
   Every batch is new, so there is nothing to overfit to. `baseline` beside the
   loss is what a model without memory reaches.
@@ -35,37 +29,27 @@ class LongMemory:
 
   unit = "steps"
 
-  def __init__(self, config: Config):
+  def __init__(self, config, saved=None):
+    super().__init__(config, saved)
+    settings.one_of(config, long_memory.GENERATORS, "data.name")
     name, distance = config.data.name, config.data.distance
-    if name not in long_memory.GENERATORS:
-      raise InputError(
-        f"config.data.name is {name!r}, expected one of"
-        f" {', '.join(long_memory.GENERATORS)}"
-      )
-    if distance < long_memory.SHORTEST[name]:
-      raise InputError(
-        f"config.data.distance is {distance}, expected at least"
-        f" {long_memory.SHORTEST[name]} for {name!r}"
-      )
-    for field in ("batch_size", "eval_batch_size", "eval_batches"):
-      if config[field] < 1:
-        raise InputError(f"config.{field} is {config[field]}, expected >= 1")
-    self._config = config
+    settings.at_least(config, long_memory.SHORTEST[name], "data.distance")
+    settings.at_least(config, 1, "eval_batch_size", "eval_batches")
     self._name, self._distance = name, distance
     self.loss_unit = "mean squared error" if name == "adding" else "nats"
     self.baseline = long_memory.BASELINES[name](distance)
-    self._make = layers.create(config.model, dropout=0.0)
-    one = jax.eval_shape(lambda: self.draw(jax.random.key(0), 1))
-    self.items_per_step = config.batch_size * one.inputs.shape[1]
-    self.modes = {}
-    self._init = lambda key: nn.functionalize(self._build(key))[0]
-    self._apply = nn.functionalize(self._build(jax.random.key(0)))[1]
+    self._make = layers.create(config.model)
 
-  def _build(self, key):
-    model = self._config.model
+  @functools.cached_property
+  def items_per_step(self):
+    one = jax.eval_shape(lambda: self.draw(jax.random.key(0), 1))
+    return self.config.batch_size * one.inputs.shape[1]
+
+  def build(self, key):
+    model = self.config.model
     common = {
       "compute_dtype": model.compute_dtype,
-      "dropout": 0.0,
+      "dropout": model.dropout,
       "key": key,
     }
     if self._name == "adding":
@@ -81,7 +65,7 @@ class LongMemory:
   @functools.cached_property
   def _draw(self):
     """A function (stream, step, batch size) to a NumPy batch."""
-    seed = jax.random.key(self._config.seed)
+    seed = jax.random.key(self.config.seed)
 
     @functools.partial(jax.jit, static_argnums=2)
     def draw(stream, step, batch_size):
@@ -90,42 +74,28 @@ class LongMemory:
 
     return lambda *args: jax.tree.map(np.asarray, draw(*args))
 
-  def save(self, directory: pathlib.Path) -> None:
-    del directory
-
-  def init(self, key):
-    return self._init(key)
-
-  def initial_carry(self, params):
-    del params
-    return ()
-
-  evaluation_carry = initial_carry
-
   def train_batches(self):
     return batching.endless(
-      lambda step: self._draw(0, step, self._config.batch_size)
+      lambda step: self._draw(0, step, self.config.batch_size)
     )
 
-  def loss(self, params, batch: long_memory.Examples, carry, key=None):
-    del key
-    metrics = self._metrics(params, batch)
-    total, count = metrics["loss"]
-    return total / count, metrics, carry
+  def loss(self, params, batch: long_memory.Examples, carry, key):
+    metrics = self._metrics(params, batch, key)
+    return metrics["loss"], metrics, carry
 
   def evaluation_batches(self, split: str) -> Iterable[long_memory.Examples]:
-    for step in range(self._config.eval_batches):
-      yield self._draw(_SPLITS[split], step, self._config.eval_batch_size)
+    for step in range(self.config.eval_batches):
+      yield self._draw(_SPLITS[split], step, self.config.eval_batch_size)
 
   def evaluate(self, params, batch: long_memory.Examples, carry):
-    return self._metrics(params, batch), carry
+    return self._metrics(params, batch), carry, ()
 
-  def _metrics(self, params, batch):
+  def _metrics(self, params, batch, key=None):
     if self._name == "adding":
-      outputs = self._apply(params, batch.inputs)[:, 0]
+      outputs = self.apply(params, batch.inputs, key=key)[:, 0]
       losses = (outputs - batch.targets) ** 2
       return {"loss": (losses.sum(), batch.weights.sum())}
-    _, logits = self._apply(params, batch.inputs)
+    _, logits = self.apply(params, batch.inputs, key=key)
     nats = optax.softmax_cross_entropy_with_integer_labels(
       logits, batch.targets
     )
@@ -146,17 +116,13 @@ class LongMemory:
       arguments = batch.inputs, loss
     else:
       arguments = batch.inputs, batch.targets, None
-    return self._apply(params, *arguments, method="gradient_norms"), None
+    return self.apply(params, *arguments, method="gradient_norms"), None
 
   def summarize(self, means: dict[str, float]) -> dict[str, float]:
     return {"loss": means["loss"], "baseline": self.baseline, **means}
 
-  def scores(self, params, split: str) -> dict[str, float]:
-    del params, split
-    return {}
-
   def showcase(self, params, directory: pathlib.Path) -> str:
-    batch = self._draw(_SPLITS["test"], 0, self._config.eval_batch_size)
+    batch = self._draw(_SPLITS["test"], 0, self.config.eval_batch_size)
     metrics = jax.jit(self._metrics)(params, batch)
     loss = float(metrics["loss"][0] / metrics["loss"][1])
     lines = [
@@ -164,7 +130,7 @@ class LongMemory:
       f" {self.loss_unit}, without memory {self.baseline:.4g}"
     ]
     rows = jax.tree.map(lambda leaf: leaf[:5], batch)
-    apply = jax.jit(self._apply)
+    apply = jax.jit(self.apply)
     if self._name == "adding":
       for row, output in enumerate(apply(params, rows.inputs)[:, 0]):
         numbers, marked = rows.inputs[row].T

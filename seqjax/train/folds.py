@@ -1,13 +1,10 @@
 """Cross-validation: one run a fold, and what all of them say together."""
 
-import json
 import pathlib
 
-import jax
-
+from seqjax import files
 from seqjax.config import Config
 from seqjax.errors import InputError
-from seqjax.tasks import base
 from seqjax.train import loop, workdir
 
 RESULT_FILE = "cross_validation.json"
@@ -18,15 +15,16 @@ def cross_validate(config: Config, directory: pathlib.Path) -> int:
 
   Args:
     config: what an experiment file returns; `data.num_folds` and `data.fold`
-      are its fields.
-    directory: holds `fold_0` and so on, a run directory each, and the result,
-      `cross_validation.json`. A command given again goes on.
+      are its fields. Left as it is.
+    directory: holds `fold_0` and so on, a run directory each, and the result of
+      the folds so far, `cross_validation.json`. A command given again goes on.
 
   Returns:
     0, or the number of the signal that ended the run early.
 
   Raises:
-    InputError: the task has no folds, or config asks for less than two.
+    InputError: the task has no folds, or config asks for less than two; the
+      directory is in use.
   """
   count = config.get("data", {}).get("num_folds", 0)
   if count < 2:
@@ -35,21 +33,22 @@ def cross_validate(config: Config, directory: pathlib.Path) -> int:
       " --mode=cross_validate (and a task that has folds)"
     )
   results = []
-  for index in range(count):
-    config.data.fold = index
-    fold = directory / f"fold_{index}"
-    print(f"fold {index + 1} of {count}", flush=True)
-    if ended_by := loop.train(config, fold):
-      return ended_by
-    task = base.create(config, fold)
-    params, _ = loop.load_params(config, fold, task)
-    evaluate = jax.jit(task.evaluate)
-    results.append(loop.evaluate(task, params, "test", evaluate))
-  means = {
-    name: sum(result[name] for result in results) / count for name in results[0]
-  }
-  record = json.dumps({"mean": means, "folds": results}, indent=2) + "\n"
-  workdir.write_atomically(directory / RESULT_FILE, record)
+  with workdir.locked(directory):
+    for index in range(count):
+      of_fold = config.copy_and_resolve_references()
+      of_fold.data.fold = index
+      fold = directory / f"fold_{index}"
+      print(f"fold {index + 1} of {count}", flush=True)
+      if ended_by := loop.train(of_fold, fold):
+        return ended_by
+      task, params, _ = loop.load(fold)
+      results.append(task.evaluate_split(params, "test")[0])
+      means = {
+        name: sum(result[name] for result in results) / len(results)
+        for name in results[0]
+      }
+      record = {"mean": means, "folds": results}
+      files.write_json(directory / RESULT_FILE, record)
   for name, value in means.items():
     each = " ".join(f"{result[name]:.3f}" for result in results)
     print(f"{name}: {value:.4f}, the mean of {each}")

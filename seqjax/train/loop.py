@@ -6,26 +6,25 @@ import math
 import pathlib
 import signal
 import time
-from collections.abc import Callable, Iterator
+import traceback
+from collections.abc import Iterator
 from typing import Any
 
 import jax
 
-from seqjax import records
+from seqjax import config as settings
+from seqjax import files
 from seqjax.config import Config
 from seqjax.errors import InputError
-from seqjax.models import layers
 from seqjax.nn.functional import count_params
 from seqjax.show import training
 from seqjax.tasks import base
-from seqjax.train import (
-  checkpoint,
-  metrics,
-  probes,
-  progress,
-  workdir,
+from seqjax.train import checkpoint, metrics, probes, progress, workdir
+from seqjax.train.train_state import (
+  init_state,
+  make_shardings,
+  make_train_step,
 )
-from seqjax.train import state as state_lib
 
 CHECKPOINTS = "checkpoints"
 
@@ -39,8 +38,9 @@ def train(config: Config, directory: pathlib.Path) -> int:
 
   Args:
     config: what an experiment file returns.
-    directory: the run directory; holds `config.json`, `metrics.jsonl`,
-      `tensorboard/`, `checkpoints/` and `showcase/` afterwards.
+    directory: the run directory; holds `config.json`, `task.json`,
+      `metrics.jsonl`, `tensorboard/`, `checkpoints/` and `showcase/`
+      afterwards.
 
   Returns:
     0, or the number of the signal (SIGINT, SIGTERM) that ended the run early;
@@ -51,24 +51,26 @@ def train(config: Config, directory: pathlib.Path) -> int:
     TrainingDiverged: a loss or gradient is not finite. The last good
       checkpoint stays.
   """
+  config = base.resolve(config)
   _check_config(config)
-  config = config.copy_and_resolve_references()
-  config.model = layers.resolve(config.model)
-  shardings = state_lib.make_shardings(config.batch_size)
+  shardings = make_shardings(config.batch_size)
+  folder, needed = directory / CHECKPOINTS, directory / base.STATE_FILE
   with contextlib.ExitStack() as stack:
     stack.enter_context(workdir.locked(directory))
     stack.enter_context(jax.set_mesh(shardings.mesh))
-    begun = workdir.begun(directory)
-    if begun:
+    if workdir.begun(directory):
       workdir.check_config(directory, config)
+    begun = bool(checkpoint.saved_steps(folder))
+    if begun:
+      checkpoint.check_needed(folder, needed)
     task = base.create(config, directory if begun else None)
-    batches = task.train_batches()
+    with settings.missing_fields():
+      batches = task.train_batches()
+      init = functools.partial(init_state, task, config)
+      shapes = jax.eval_shape(init)
 
     # Where to begin: the newest whole checkpoint, or step 0.
-    init = functools.partial(state_lib.init_state, task, config)
-    shapes = jax.eval_shape(init)
     layout = shardings.of_state(shapes)
-    folder = directory / CHECKPOINTS
     target = checkpoint.abstract(shapes, layout)
     restored = checkpoint.restore_latest(folder, target, _warn)
     if restored is None:
@@ -78,14 +80,21 @@ def train(config: Config, directory: pathlib.Path) -> int:
       batches.set_state(extra["data"])
       seconds_before = extra["seconds"]
     start = int(state.step)
+    train_step = make_train_step(task, config, state, shardings)
+    probe = probes.GradientProbe(config, task, directory)
+    # What is wrong with a batch, the loss or the probe is found here.
+    with settings.missing_fields():
+      position = batches.get_state()
+      first = next(batches)
+      batches.set_state(position)
+      train_step.eval_shape(state, first)
+      probe.check(state, first)
     if not begun:
-      task.save(directory)
+      files.write_json(needed, task.state(), indent=None)
     workdir.save_config(directory, config)
 
-    train_step = state_lib.make_train_step(task, config, state, shardings)
-    eval_step = jax.jit(task.evaluate)
     checkpoints = stack.enter_context(
-      checkpoint.Writer(folder, config.keep_checkpoints)
+      checkpoint.Writer(folder, config.keep_checkpoints, needed)
     )
     writer = stack.enter_context(metrics.Writer(directory, start))
     bar = stack.enter_context(progress.Progress(config.steps, start))
@@ -98,7 +107,6 @@ def train(config: Config, directory: pathlib.Path) -> int:
     )
 
     log = _Log(config, task, writer, bar)
-    probe = probes.GradientProbe(config, task, directory, writer)
     begin = time.monotonic()
     waiting = None  # metrics of the step before, not fetched yet
     step = start
@@ -125,10 +133,11 @@ def train(config: Config, directory: pathlib.Path) -> int:
         waiting = None
       if probe.due(step):
         share = log.last["clipped_share"]
-        bar.say(probe.run(step, state.params, batch, state.carry, share))
+        line = probe.run(step, state.params, batch, state.carry, share, writer)
+        bar.say(line)
       if evaluates:
-        values = evaluate(
-          task, state.params, "validation", eval_step, shardings
+        values, _ = task.evaluate_split(
+          state.params, "validation", shardings.place
         )
         if values:
           writer.write("validation", step, values)
@@ -152,74 +161,62 @@ def train(config: Config, directory: pathlib.Path) -> int:
 
     seconds = seconds_before + time.monotonic() - begin
     bar.say(f"step {step} done; training took {progress.clock(seconds)}")
-    showcase = directory / "showcase"
-    showcase.mkdir(exist_ok=True)
-    text = task.showcase(state.params, showcase)
-    writer.text("showcase", step, text)
-    bar.say(f"\n{text}")
-    picture = showcase / "training.png"
+    _show(config, task, state.params, directory, writer, bar)
+    bar.say(f"Metrics: {directory / files.METRICS_FILE}")
+    return 0
+
+
+def _show(config, task, params, directory, writer, bar) -> None:
+  """Showcase and pictures. The run is done, whatever happens to them."""
+  folder = directory / "showcase"
+  folder.mkdir(exist_ok=True)
+  picture, trace = folder / "training.png", folder / "error.txt"
+  trace.unlink(missing_ok=True)
+  try:
     if training.draw(
-      records.read(directory),
+      files.read_records(directory),
       picture,
       task.loss_unit,
       config.optimizer.clip_norm,
     ):
       bar.say(f"Loss and gradient norm over steps: {picture}")
-    bar.say(f"Metrics: {directory / records.METRICS_FILE}")
-    return 0
-
-
-def evaluate(
-  task: base.Task,
-  params: Any,
-  split: str,
-  eval_step: Callable,
-  shardings: state_lib.Shardings | None = None,
-) -> dict[str, float]:
-  """Metrics over the whole of a split; empty if the split is.
-
-  Args:
-    task: brings the batches.
-    params: the model's parameters.
-    split: "validation" or "test".
-    eval_step: `jax.jit(task.evaluate)`.
-    shardings: where batches go; default the first device.
-  """
-  shardings = shardings or state_lib.make_shardings(1, jax.devices()[:1])
-  total, carry = None, task.evaluation_carry(params)
-  for batch in task.evaluation_batches(split):
-    batch_metrics, carry = eval_step(params, shardings.place(batch), carry)
-    total = (
-      batch_metrics
-      if total is None
-      else jax.tree.map(lambda a, b: a + b, total, batch_metrics)
+    if text := task.showcase(params, folder):
+      writer.text("showcase", config.steps, text)
+      bar.say(f"\n{text}")
+  except Exception as error:  # of any kind: it must not cost the run
+    trace.write_text(traceback.format_exc(), "utf-8")
+    reason = (str(error).strip() or repr(error)).splitlines()[0][:200]
+    bar.say(
+      f"the showcase failed ({type(error).__name__}: {reason}); where: {trace}"
     )
-  if total is None:
-    return {}
-  mean = metrics.Mean()
-  mean.add(total)
-  return {**task.summarize(mean.means()), **task.scores(params, split)}
 
 
-def load_params(
-  config: Config, directory: pathlib.Path, task: base.Task
-) -> tuple[Any, int]:
-  """Parameters and step of the newest whole checkpoint, on one device.
+def load(directory: pathlib.Path) -> tuple[base.Task, Any, int]:
+  """A run as it was saved last, on one device, without its data.
+
+  Returns:
+    `(task, params, step)`: of the newest whole checkpoint.
 
   Raises:
-    InputError: there is none.
+    InputError: there is none, or it is of another format.
   """
-  shardings = state_lib.make_shardings(config.batch_size, jax.devices()[:1])
-  shapes = jax.eval_shape(functools.partial(state_lib.init_state, task, config))
-  target = checkpoint.abstract(shapes, shardings.of_state(shapes))
-  restored = checkpoint.restore_latest(directory / CHECKPOINTS, target, _warn)
-  if restored is None:
+  config = workdir.load_config(directory)
+  folder = directory / CHECKPOINTS
+  if not checkpoint.saved_steps(folder):
     raise InputError(
       f"--workdir={directory} holds no checkpoint yet; train with this"
       " --workdir first"
     )
+  checkpoint.check_needed(folder, directory / base.STATE_FILE)
+  task = base.create(config, directory)
+  shardings = make_shardings(config.batch_size, jax.devices()[:1])
+  with settings.missing_fields():
+    shapes = jax.eval_shape(functools.partial(init_state, task, config))
+  target = checkpoint.abstract(shapes, shardings.of_state(shapes))
+  restored = checkpoint.restore_latest(folder, target, _warn)
+  assert restored is not None  # there are checkpoints
   state, _ = restored
-  return state.params, int(state.step)
+  return task, state.params, int(state.step)
 
 
 class _Log:
@@ -228,7 +225,7 @@ class _Log:
   def __init__(self, config, task, writer, bar):
     self._every, self._task = config.log_every, task
     self._writer, self._bar = writer, bar
-    self._mean, self._steps, self._step = metrics.Mean(), 0, 0
+    self._mean, self._steps, self._step = base.Means(), 0, 0
     self._last_finite = math.nan
     self.last: dict[str, float] = {}  # what was written last
     self.restart_clock()
@@ -279,7 +276,7 @@ class _Log:
       f"loss {values['loss']:.4f}  gradient norm {values['grad_norm']:.3f}"
       f"  {rate:,.0f} {self._task.unit}/s",
     )
-    self._mean, self._steps = metrics.Mean(), 0
+    self._mean, self._steps = base.Means(), 0
     self.restart_clock()
 
 
@@ -307,16 +304,15 @@ def _interrupts() -> Iterator[_Stop]:
 
 
 def _check_config(config: Config) -> None:
-  for field in (
-    "steps",
-    "batch_size",
-    "log_every",
-    "eval_every",
-    "checkpoint_every",
-    "keep_checkpoints",
-  ):
-    if config[field] < 1:
-      raise InputError(f"config.{field} is {config[field]}, expected >= 1")
+  counts = "steps", "batch_size", "log_every", "eval_every", "checkpoint_every"
+  settings.at_least(config, 1, *counts, "keep_checkpoints")
+  settings.at_least(config, 0, "seed", "probes.gradients_every")
+  settings.rate(config, "optimizer.b1", "optimizer.b2")
+  parts = "weight_decay", "momentum", "final_fraction", "clip_norm"
+  settings.at_least(config, 0.0, *(f"optimizer.{part}" for part in parts))
+  settings.at_least(config, 1, "optimizer.decay_steps")
+  if config.seed >= 2**32:
+    raise InputError(f"config.seed is {config.seed}, expected less than 2^32")
 
 
 def _format(values: dict[str, float]) -> str:

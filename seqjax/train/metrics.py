@@ -1,37 +1,12 @@
-"""Metrics: sums and counts, and where they are written."""
+"""Where metrics are written: `metrics.jsonl` and TensorBoard."""
 
 import json
 import pathlib
 from typing import Any
 
-import jax
 import tensorboardX
 
-from seqjax import records
-
-
-class Mean:
-  """Adds up `{name: (sum, count)}` on the host."""
-
-  def __init__(self):
-    self._sums: dict[str, float] = {}
-    self._counts: dict[str, float] = {}
-
-  def add(self, metrics: dict[str, tuple[Any, Any]]) -> dict[str, float]:
-    """Adds one batch; returns the means of this batch alone."""
-    means = {}
-    for name, (total, count) in jax.device_get(metrics).items():
-      self._sums[name] = self._sums.get(name, 0.0) + float(total)
-      self._counts[name] = self._counts.get(name, 0.0) + float(count)
-      means[name] = float(total) / max(float(count), 1.0)
-    return means
-
-  def means(self) -> dict[str, float]:
-    """Means over all that was added."""
-    return {
-      name: total / max(self._counts[name], 1.0)
-      for name, total in self._sums.items()
-    }
+from seqjax import files
 
 
 class Writer:
@@ -41,9 +16,10 @@ class Writer:
   """
 
   def __init__(self, workdir: pathlib.Path, first_step: int):
-    kept = [r for r in records.read(workdir) if r["step"] <= first_step]
-    records.write(workdir, kept)
-    path = workdir / records.METRICS_FILE
+    records = files.read_records(workdir)
+    kept = [r for r in records if r["step"] <= first_step]
+    files.write_records(workdir, kept)
+    path = workdir / files.METRICS_FILE
     self._file = path.open("a", encoding="utf-8")
     self._board = tensorboardX.SummaryWriter(
       str(workdir / "tensorboard"), purge_step=first_step + 1

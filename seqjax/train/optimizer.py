@@ -22,7 +22,7 @@ def learning_rate(config: Config) -> optax.Schedule:
     InputError: a name is unknown or a number out of range.
   """
   peak, warmup = config.learning_rate, config.warmup_steps
-  if peak <= 0 or warmup < 0:
+  if not (0 < peak < float("inf") and warmup >= 0):
     raise InputError(
       f"config.optimizer.learning_rate is {peak} and warmup_steps is {warmup},"
       " expected a positive rate and a number >= 0"

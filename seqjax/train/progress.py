@@ -7,7 +7,7 @@ import rich.progress
 
 
 class Progress:
-  """Use as a context manager; `say` prints a line, `advance` moves the bar.
+  """Use as a context manager; `say` prints a line, `step` moves the bar.
 
   Off a terminal the same facts come as plain lines with rate and time left.
   """

@@ -10,13 +10,26 @@ from typing import Any
 
 import ml_collections
 
+from seqjax import files
 from seqjax.config import Config
 from seqjax.errors import InputError
 
 CONFIG_FILE = "config.json"
-# May differ when a run goes on: how far it goes does not change the steps
-# already made (the schedule has its own length, optimizer.decay_steps).
-_MAY_CHANGE = ("steps",)
+# Of what a run directory holds; a run of another format is refused. 1 was
+# without number, with a file of its own for each vocabulary and scaling.
+FORMAT = 2
+# Fields that change no step already made, or yet to be made: these may differ
+# when a run goes on. (The schedule has its own length, optimizer.decay_steps.)
+_MAY_CHANGE = (
+  "steps",
+  "log_every",
+  "eval_every",
+  "eval_batch_size",
+  "checkpoint_every",
+  "keep_checkpoints",
+  "probes.",  # all of the section
+  "showcase.",
+)
 
 
 @contextlib.contextmanager
@@ -54,47 +67,78 @@ def begun(workdir: pathlib.Path) -> bool:
   return (workdir / CONFIG_FILE).exists()
 
 
-def check_config(workdir: pathlib.Path, config: Config) -> None:
-  """Raises InputError if another config made `workdir`; names the fields."""
+def check_config(
+  workdir: pathlib.Path,
+  config: Config,
+  may_change: tuple[str, ...] = _MAY_CHANGE,
+) -> None:
+  """Raises InputError if another config made `workdir`; names the fields.
+
+  Args:
+    workdir: of the run.
+    config: what it is to go on with.
+    may_change: fields that may differ, and sections, which end in ".".
+  """
+  sections = tuple(name for name in may_change if name.endswith("."))
   ours = flatten(json.loads(config.to_json()))
-  theirs = flatten(_read(workdir / CONFIG_FILE))
+  theirs = flatten(_read(workdir))
   differences = [
     f"{name} was {theirs.get(name)!r} and is {ours.get(name)!r}"
     for name in sorted(ours.keys() | theirs.keys())
-    if ours.get(name) != theirs.get(name) and name not in _MAY_CHANGE
+    if ours.get(name) != theirs.get(name)
+    and not (name in may_change or name.startswith(sections))
   ]
-  if differences:
-    raise InputError(
-      f"--workdir={workdir} was made by another config:"
-      f" {'; '.join(differences)}; use a new --workdir or the old values"
-    )
+  if not differences:
+    return
+  # A decay that ends with the run is moved by more steps.
+  tied = "optimizer.decay_steps"
+  remedy = "the old values"
+  if len(differences) == 1 and ours.get(tied) != theirs.get(tied):
+    remedy = f"--config.{tied}={theirs.get(tied)} to go on longer"
+  raise InputError(
+    f"--workdir={workdir} was made by another config: {'; '.join(differences)};"
+    f" use a new --workdir or {remedy}"
+  )
 
 
 def save_config(workdir: pathlib.Path, config: Config) -> None:
-  """Writes `config.json`."""
-  content = config.to_json(indent=2, sort_keys=True) + "\n"
-  write_atomically(workdir / CONFIG_FILE, content)
+  """Writes `config.json`: the fields, and the number of the format."""
+  fields = json.loads(config.to_json(sort_keys=True))
+  if "format" in fields:
+    raise InputError(
+      "config.format is the number of the run's format, expected another name"
+      " for a field of your own"
+    )
+  files.write_json(workdir / CONFIG_FILE, {"format": FORMAT, **fields})
 
 
 def load_config(workdir: pathlib.Path) -> Config:
   """The config that made `workdir`.
 
   Raises:
-    InputError: there is none.
+    InputError: there is none, or it is of another format.
   """
   if not begun(workdir):
     raise InputError(
       f"--workdir={workdir} holds no {CONFIG_FILE}; train with this --workdir"
       " first"
     )
-  return ml_collections.ConfigDict(_read(workdir / CONFIG_FILE)).lock()
+  return ml_collections.ConfigDict(_read(workdir)).lock()
 
 
-def write_atomically(path: pathlib.Path, content: str) -> None:
-  """Replaces a file in one go: a reader sees the old or the new text."""
-  temporary = path.with_name(path.name + ".tmp")
-  temporary.write_text(content, "utf-8")
-  temporary.replace(path)
+def _read(workdir: pathlib.Path) -> dict[str, Any]:
+  """The fields of `config.json`."""
+  path = workdir / CONFIG_FILE
+  content = files.read_json(path)
+  if not isinstance(content, dict):
+    raise InputError(f"{path} holds no object, expected a config")
+  found = content.pop("format", 1)
+  if found != FORMAT:
+    raise InputError(
+      f"--workdir={workdir} is of format {found}, this version of seqjax reads"
+      f" format {FORMAT}; use the version that made it, or a new --workdir"
+    )
+  return content
 
 
 def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -106,10 +150,3 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     else:
       flat[prefix + name] = value
   return flat
-
-
-def _read(path: pathlib.Path) -> dict[str, Any]:
-  try:
-    return json.loads(path.read_text("utf-8"))
-  except (OSError, ValueError) as error:
-    raise InputError(f"{path} cannot be read ({error})") from error

@@ -31,3 +31,7 @@ def test_number():
 def test_mistakes():
   with pytest.raises(InputError, match="f:3: 1 fields, expected 2"):
     columns.read("f", "a,b\n1,2\n3\n")
+  with pytest.raises(
+    InputError, match="f:1: 2 columns are named 'a', expected"
+  ):
+    columns.read("f", "a,b,a\n1,2,3\n")

@@ -39,7 +39,7 @@ def test_your_own(package):
   package("good", "class Encoder: pass\ndef load(): pass\ndef show(): pass\n")
   assert formats.find("mine.good").__name__ == "mine.good"
   package("part", "class Encoder: pass\ndef load(): pass\n")
-  with pytest.raises(InputError, match="'mine.part', which has no show; exp"):
+  with pytest.raises(InputError, match="'mine.part', which has no show, exp"):
     formats.find("mine.part")
 
 

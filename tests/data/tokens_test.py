@@ -93,9 +93,11 @@ def test_a_vocabulary_may_be_empty():
     ),
     (
       "blanks",
-      " no it was n't \n\n the end .",
+      " no it was n't \n\n the end .\n",
       ["no", "it", "was", "n't", "<eos>", "the", "end", ".", "<eos>"],
     ),
+    # A prompt's last line goes on.
+    ("blanks", "the end .\nthe ", ["the", "end", ".", "<eos>", "the"]),
   ],
 )
 def test_split(tokenizer, text, expected):
@@ -109,7 +111,7 @@ def test_words_are_joined_for_reading():
   ids = tokens.encode("Well , said he ! unheard")
   assert tokens.decode(ids) == "Well, said he! <unk>"
   lines = Tokens.fit("one .\ntwo .", tokenizer="blanks")
-  assert lines.decode(lines.encode("one .\ntwo .")) == "one. \n two. \n"
+  assert lines.decode(lines.encode("one .\ntwo .")) == "one. \n two."
 
 
 def test_what_stands_for_the_unknown_is_unknown():

@@ -38,8 +38,9 @@ def test_the_same_words_have_both_labels():
     bag = tuple(sorted(example.inputs))
     bags.setdefault(bag, set()).add(example.label)
   assert all(len(labels) == 2 for labels in bags.values())
-  for one, other in tsv.PAIRS:
-    assert sorted(one.split()) == sorted(other.split())
+  for one, other in zip(tsv.SHOWN[::2], tsv.SHOWN[1::2], strict=True):
+    assert sorted(one.inputs) == sorted(other.inputs)
+    assert one.label != other.label
 
 
 def test_load(write, tmp_path):
@@ -98,3 +99,8 @@ def test_show():
 def test_mistakes(write, content, message):
   with pytest.raises(InputError, match=message):
     tsv.read(write(content))
+
+
+def test_no_more_reviews_than_there_are():
+  with pytest.raises(InputError, match="is 10000000, expected no more"):
+    tsv.generate(10_000_000, seed=0)

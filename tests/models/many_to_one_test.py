@@ -106,3 +106,16 @@ def test_gradient_norms_of_layers_read_the_last_step_whatever_the_pool():
   ]
   assert list(norms[0]) == ["layer 0"]
   np.testing.assert_allclose(norms[0]["layer 0"], norms[1]["layer 0"])
+
+
+@pytest.mark.usefixtures("nnx_mode")
+def test_logistic_regression_is_affine():
+  """A sequence of one step without layers."""
+  model = ManyToOne(layers_of(), 2, input_size=3, key=jax.random.key(0))
+  params, apply = nn.functionalize(model)
+  x = jax.random.normal(KEY, (5, 3))
+  head = params["head"]
+  expected = x @ head["kernel"] + head["bias"].reshape(1, 2)
+  lengths = jnp.ones(5, int)
+  found = apply(params, x[:, None], lengths=lengths)
+  np.testing.assert_allclose(found, expected, rtol=1e-5)

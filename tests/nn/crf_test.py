@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqjax.nn import crf as crf_lib
+from seqjax.nn import crf as fields
 
 B, T, K = 4, 4, 3
 LENGTHS = np.array([4, 2, 1, 0])
@@ -17,7 +17,7 @@ LENGTHS = np.array([4, 2, 1, 0])
 def problem():
   rng = np.random.default_rng(0)
   draw = lambda *shape: jnp.asarray(rng.normal(size=shape) * 2, jnp.float32)
-  crf = crf_lib.CRF(draw(K, K), draw(K), draw(K))
+  crf = fields.CRF(draw(K, K), draw(K), draw(K))
   return crf, draw(B, T, K), jnp.asarray(rng.integers(0, K, (B, T)))
 
 
@@ -40,7 +40,7 @@ def every(crf, emissions, length):
 
 def test_score(problem):
   crf, emissions, tags = problem
-  found = crf_lib.score(crf, emissions, tags, LENGTHS)
+  found = fields.score(crf, emissions, tags, LENGTHS)
   expected = [
     plain_score(crf, emissions[row], tuple(np.asarray(tags)[row, :length]))
     for row, length in enumerate(LENGTHS)
@@ -50,7 +50,7 @@ def test_score(problem):
 
 def test_log_partition_sums_over_all_taggings(problem):
   crf, emissions, _ = problem
-  found = crf_lib.log_partition(crf, emissions, LENGTHS)
+  found = fields.log_partition(crf, emissions, LENGTHS)
   expected = [
     np.logaddexp.reduce(list(every(crf, emissions[row], length).values()))
     for row, length in enumerate(LENGTHS)
@@ -62,7 +62,7 @@ def test_its_gradient_is_the_marginal(problem):
   """d log Z / d emissions[t, k] = p(y_t = k)."""
   crf, emissions, _ = problem
   gradient = jax.grad(
-    lambda emissions: crf_lib.log_partition(crf, emissions, LENGTHS).sum()
+    lambda emissions: fields.log_partition(crf, emissions, LENGTHS).sum()
   )(emissions)
   for row, length in enumerate(LENGTHS):
     scores = every(crf, emissions[row], length)
@@ -77,7 +77,7 @@ def test_its_gradient_is_the_marginal(problem):
 
 def test_viterbi_finds_the_best(problem):
   crf, emissions, _ = problem
-  tags, scores = crf_lib.viterbi(crf, emissions, LENGTHS)
+  tags, scores = fields.viterbi(crf, emissions, LENGTHS)
   for row, length in enumerate(LENGTHS):
     found = every(crf, emissions[row], length)
     best = max(found, key=lambda tagging: found[tagging])
@@ -88,10 +88,10 @@ def test_viterbi_finds_the_best(problem):
 
 def test_viterbi_within_constraints(problem):
   names = ["O", "B-x", "I-x"]
-  allowed, first = crf_lib.bio_constraints(names)
+  allowed, first = fields.bio_constraints(names)
   crf, emissions, _ = problem
-  tags, _ = crf_lib.viterbi(
-    crf_lib.constrain(crf, allowed, first), emissions, LENGTHS
+  tags, _ = fields.viterbi(
+    fields.constrain(crf, allowed, first), emissions, LENGTHS
   )
   for row, length in enumerate(LENGTHS):
     legal = {
@@ -106,7 +106,7 @@ def test_viterbi_within_constraints(problem):
 
 def test_bio_constraints():
   names = ["O", "B-a", "I-a", "B-b", "I-b"]
-  allowed, first = crf_lib.bio_constraints(names)
+  allowed, first = fields.bio_constraints(names)
   assert first.tolist() == [True, True, False, True, False]
   followed_by_inside = {
     (names[i], names[j])
@@ -126,8 +126,8 @@ def test_padding_plays_no_part(problem):
   valid = np.arange(T) < LENGTHS[:, None]
   spoiled = jnp.where(valid[..., None], emissions, 1e6)
   for function, args in (
-    (crf_lib.log_likelihood, (tags, LENGTHS)),
-    (crf_lib.log_partition, (LENGTHS,)),
+    (fields.log_likelihood, (tags, LENGTHS)),
+    (fields.log_partition, (LENGTHS,)),
   ):
     np.testing.assert_array_equal(
       function(crf, emissions, *args), function(crf, spoiled, *args)

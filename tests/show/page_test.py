@@ -71,7 +71,15 @@ def test_the_page_is_one_file_without_scripts_and_links(picture, tmp_path):
 def test_words_are_as_dark_as_they_weigh():
   part = page.marked(["a", "b", "c"], [0.0, 1.0, 2.0])
   shades = [float(s) for s in re.findall(r"rgba\(213,94,0,([\d.]+)\)", part)]
-  assert shades == [0.0, 0.4, 0.8]
+  assert shades == [0.0, 0.27, 0.53]
+  # One that stands out is as dark as it gets; equal ones are all faint.
+  for weights, expected in (
+    ([0.0, 0.0, 3.0], [0, 0, 0.8]),
+    ([1.0] * 3, [0.27] * 3),
+  ):
+    part = page.marked(["a", "b", "c"], weights)
+    shades = re.findall(r"rgba\(213,94,0,([\d.]+)\)", part)
+    assert [float(shade) for shade in shades] == expected
   page.marked([], [])
   page.marked(["a"], [0.0])
   with pytest.raises(ValueError, match="zip"):

@@ -34,7 +34,7 @@ COMMAND = [
   "--config.eval_every=1000",
   "--config.checkpoint_every=10",
   "--config.data.validation=0.01",
-  "--config.showcase.num_chars=5",
+  "--config.showcase.num_tokens=5",
 ]
 
 

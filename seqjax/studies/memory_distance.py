@@ -15,13 +15,31 @@ import optax
 from jax import lax
 from ml_collections import ConfigDict
 
-from seqjax import records
+from seqjax import config as settings
+from seqjax import files
 from seqjax.config import Config
 from seqjax.errors import InputError
 from seqjax.gradients.norms import by_lag, together
 from seqjax.gradients.verdict import memory_horizon
 from seqjax.show import memory
+from seqjax.studies import base
 from seqjax.tasks import long_memory
+
+
+def check(config: Config) -> None:
+  """Raises InputError if a cell, a distance or a size is not fit."""
+  distances = tuple(config.distances)
+  if not distances or list(distances) != sorted(set(distances)):
+    raise InputError(
+      f"config.distances is {list(distances)}, expected growing distances"
+    )
+  settings.at_least(config, 1, "num_seeds", "steps", "batch_size")
+  settings.at_least(config, 0, "seed")
+  settings.at_least(config, 0.0, "clip_norm", "learned", "horizon")
+  base.cells(config)
+  for point in _points(config).values():
+    for distance in distances:
+      _at(point, distance)
 
 
 def run(config: Config, directory: pathlib.Path) -> None:
@@ -33,33 +51,17 @@ def run(config: Config, directory: pathlib.Path) -> None:
   command goes on.
 
   Raises:
-    InputError: a cell, a distance or a size is not fit.
+    InputError: see `check`; found before hours are spent.
   """
-  distances = tuple(config.distances)
-  if not distances or list(distances) != sorted(set(distances)):
-    raise InputError(
-      f"config.distances is {list(distances)}, expected growing distances"
-    )
-  for field in ("num_seeds", "steps"):
-    if config[field] < 1:
-      raise InputError(f"config.{field} is {config[field]}, expected >= 1")
-  if not config.cells:
-    raise InputError("config.cells is empty, expected at least one cell")
-  jobs = {}
-  for name, options in config.cells.items():
-    point = ConfigDict({**config.to_dict(), "eval_batches": 1})
-    point.model = ConfigDict({**config.model, **options})
-    jobs[options.label or name] = point
-    for distance in distances:
-      _at(point, distance)  # finds mistakes before hours are spent
-
+  check(config)
+  distances, jobs = tuple(config.distances), _points(config)
   horizons = {}
   for label, point in jobs.items():
     horizons[label] = _horizon_at_start(_at(point, distances[-1]), config)
     print(
       f"{label}: horizon {horizons[label]} steps before training", flush=True
     )
-  done = {(r["cell"], r["distance"]): r for r in records.read(directory)}
+  done = {(r["cell"], r["distance"]): r for r in files.read_records(directory)}
   for label, point in jobs.items():
     for distance in distances:
       record = done.get((label, distance))
@@ -69,7 +71,7 @@ def run(config: Config, directory: pathlib.Path) -> None:
         record |= _measure(_at(point, distance), config)
         record["seconds"] = round(time.monotonic() - begin, 1)
         done[label, distance] = record
-        records.write(directory, done.values())
+        files.write_records(directory, done.values())
       print(_line(record), flush=True)
       if not record["learned"]:
         break
@@ -80,6 +82,16 @@ def run(config: Config, directory: pathlib.Path) -> None:
   }
   draw(results, horizons, directory, config)
   print(f"Horizon and learned distance: {directory / 'memory_distance.png'}")
+
+
+def _points(config: Config) -> dict[str, Config]:
+  """Label to the config of a task with that cell."""
+  points = {}
+  for name, entry in config.cells.items():
+    point = ConfigDict({**config.to_dict(), "eval_batches": 1})
+    point.model = ConfigDict({**config.model, "cell": entry.cell})
+    points[entry.label or name] = point
+  return points
 
 
 def _at(point: Config, distance: int) -> long_memory.LongMemory:
@@ -101,15 +113,18 @@ def _measure(task: long_memory.LongMemory, config: Config) -> dict:
 
     def step(state, index):
       params, opt_state = state
-      batch = task.draw(jax.random.fold_in(key_train, index), config.batch_size)
-      grads = jax.grad(lambda p: task.loss(p, batch, ())[0])(params)
+      key = jax.random.fold_in(key_train, index)
+      batch = task.draw(key, config.batch_size)
+      noise = jax.random.fold_in(key, 1)
+      loss = lambda p: _mean(*task.loss(p, batch, (), noise)[0])
+      grads = jax.grad(loss)(params)
       updates, opt_state = transform.update(grads, opt_state, params)
       return (optax.apply_updates(params, updates), opt_state), None
 
     state = params, transform.init(params)
     (params, _), _ = lax.scan(step, state, jnp.arange(config.steps))
     batch = task.draw(key_eval, config.eval_batch_size)
-    return task.loss(params, batch, ())[0]
+    return _mean(*task.evaluate(params, batch, ())[0]["loss"])
 
   keys = jax.random.split(jax.random.key(config.seed), config.num_seeds)
   losses = jax.device_get(jax.jit(jax.vmap(one))(keys))
@@ -119,6 +134,10 @@ def _measure(task: long_memory.LongMemory, config: Config) -> dict:
     "baseline": task.baseline,
     "learned": bool(learned.mean() > 0.5),
   }
+
+
+def _mean(total: jax.Array, count: jax.Array) -> jax.Array:
+  return total / count
 
 
 def _horizon_at_start(task: long_memory.LongMemory, config: Config) -> int:

@@ -102,8 +102,11 @@ def make_train_step(
     key = jax.random.fold_in(state.key, state.step)
 
     def loss_fn(params):
-      loss, metrics, carry = task.loss(params, batch, state.carry, key)
-      return loss, (metrics, carry)
+      (total, count), metrics, carry = task.loss(
+        params, batch, state.carry, key
+      )
+      metrics = {"loss": (total, count), **metrics}
+      return total / count, (metrics, carry)
 
     gradient = jax.grad(loss_fn, has_aux=True)
     grads, (metrics, carry) = gradient(state.params)

@@ -12,8 +12,10 @@ from ml_collections import config_flags
 
 from seqjax import command_line
 from seqjax.models import layers
-from seqjax.tasks import base, char_lm
-from seqjax.train import loop, plots, workdir
+from seqjax.show import training
+from seqjax.tasks import base
+from seqjax.tasks.language_model import LanguageModeling
+from seqjax.train import loop, workdir
 from tests import table
 from tests.nn.toy_attention import Attention
 
@@ -24,36 +26,6 @@ pytestmark = pytest.mark.filterwarnings(
 
 ROOT = pathlib.Path(__file__).parents[2]
 
-# The rows of `table.CELLS` as they are written in a config of hidden_size 4.
-EXPRESSIONS = {
-  "Elman": "elman",
-  "IndRNN": "indrnn",
-  "LSTM": "lstm",
-  "LSTM, peepholes": "lstm(peepholes=True)",
-  "LSTM, projection": "lstm(projection_size=3)",
-  "GRU": "gru",
-  "GRU, original": "gru(reset_after=False)",
-  "MGU": "mgu",
-  "LayerNormLSTM": "layer_norm_lstm",
-  "LayerNormGRU": "layer_norm_gru",
-  "OutputFeedback": "output_feedback(output_size=2)",
-  "Autoregressive": "autoregressive(lstm, output_size=2)",
-  "LinearRNN": "linear_rnn",
-  "MinGRU": "min_gru",
-  "MinLSTM": "min_lstm",
-  "LRU": "lru(output_size=2)",
-  "Stack": "stack(lstm, gru(hidden_size=3))",
-  "Stack, linear": "stack(min_gru, lru(hidden_size=3, output_size=2))",
-  "Residual": "residual(lstm(hidden_size=3))",
-  "LearnedCarry": "learned_carry(lstm)",
-  "LearnedCarry, linear": "learned_carry(min_gru)",
-  "WeightDrop": "weight_drop(lstm, rate=0.3)",
-  "Dropout": "dropout(gru, inputs=0.3, outputs=0.4)",
-  "Dropout, per step": "dropout(gru, 0.3, 0.4, variational=False)",
-  "RecurrentDropout": "recurrent_dropout(lstm, rate=0.3)",
-  "RecurrentDropout, per step": "recurrent_dropout(gru, 0.3, False)",
-  "Zoneout": "zoneout(lstm, h=0.2, c=0.3)",
-}
 # One of each kind in the fast suite: a training costs a second of compiling.
 FAST = {
   "OutputFeedback",
@@ -77,12 +49,9 @@ def text_file(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def cheap(monkeypatch):
-  """No pictures, and programs as XLA finds them."""
-  monkeypatch.setattr(char_lm.CharLM, "showcase", lambda *args: "")
-  monkeypatch.setattr(plots, "plot_training", lambda *args: False)
-  jax.config.update("jax_disable_most_optimizations", True)
-  yield
-  jax.config.update("jax_disable_most_optimizations", False)
+  """No pictures."""
+  monkeypatch.setattr(LanguageModeling, "showcase", lambda *args: "")
+  monkeypatch.setattr(training, "draw", lambda *args: False)
 
 
 def from_flags(text_file, *more):
@@ -110,19 +79,16 @@ def from_flags(text_file, *more):
 def train_and_load(config, directory):
   """Two steps; the run's own config and parameters, read back."""
   assert loop.train(config, directory) == 0
-  saved = workdir.load_config(directory)
-  task = base.create(saved, directory)
-  params, step = loop.load_params(saved, directory, task)
+  task, params, step = loop.load(directory)
   assert step == 2
   fresh = jax.eval_shape(task.init, jax.random.key(0))
   assert jax.tree.structure(params) == jax.tree.structure(fresh)
   assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params))
-  return saved, params
+  return workdir.load_config(directory), params
 
 
 def test_every_row_of_the_table_is_written():
-  assert list(EXPRESSIONS) == list(table.CELLS)
-  for name, expression in EXPRESSIONS.items():
+  for name, expression in table.EXPRESSIONS.items():
     made = layers.cell(expression, hidden_size=4, compute_dtype="float32")
     spelt = repr(made).replace("compute_dtype='float32'", "compute_dtype=None")
     assert spelt == repr(table.CELLS[name])
@@ -132,11 +98,11 @@ def test_every_row_of_the_table_is_written():
   "name",
   [
     name if name in FAST else pytest.param(name, marks=pytest.mark.slow)
-    for name in EXPRESSIONS
+    for name in table.EXPRESSIONS
   ],
 )
 def test_from_flags_alone(tmp_path, text_file, name):
-  expression = EXPRESSIONS[name]
+  expression = table.EXPRESSIONS[name]
   config = from_flags(text_file, f"--config.model.cell={expression}")
   saved, _ = train_and_load(config, tmp_path)
   assert config.model.cell == expression
@@ -174,7 +140,7 @@ def test_a_layer_that_attends_is_one_word(tmp_path, text_file, monkeypatch):
   )
   _, params = train_and_load(config, tmp_path)
   assert params["rnn"]["layers"][0]["kernel"].shape == (3, 12)
-  task = base.create(config, None)
+  task = base.create(config)
   batch = next(task.train_batches())
   with pytest.raises(ValueError, match="Attention has no gradient norms over"):
     jax.eval_shape(task.gradient_norms, params, batch, None)

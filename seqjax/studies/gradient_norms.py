@@ -5,44 +5,42 @@ directory `gradients.npz`, `metrics.jsonl`, `gradient_lag` and `gradient_length`
 as PNG and SVG, and `report.html`, one file to open or send.
 """
 
-import json
 import pathlib
 import time
 
 import numpy as np
 
+from seqjax import config as settings
+from seqjax import files
 from seqjax.config import Config
 from seqjax.errors import InputError
 from seqjax.gradients import sweep
 from seqjax.gradients.verdict import geometric_mean, memory_horizon, verdict
-from seqjax.models import layers
 from seqjax.show import gradients, page
+from seqjax.studies import base
+
+
+def check(config: Config) -> None:
+  """Raises InputError if a cell, a length or a size is not fit."""
+  if not config.lengths or min(config.lengths) < 4:
+    raise InputError(
+      f"config.lengths is {list(config.lengths)}, expected lengths of at least"
+      " 4 steps"
+    )
+  settings.at_least(config, 1, "num_seeds", "batch_size", "input_size")
+  settings.at_least(config, 0, "seed")
+  settings.at_least(config, 0.0, "clip_norm", "horizon")
+  base.cells(config)
 
 
 def run(config: Config, directory: pathlib.Path) -> None:
   """Measures every cell of the config and writes the report.
 
   Raises:
-    InputError: a cell, a length or a size is not fit.
+    InputError: see `check`.
   """
-  if not config.lengths or min(config.lengths) < 4:
-    raise InputError(
-      f"config.lengths is {list(config.lengths)}, expected lengths of at least"
-      " 4 steps"
-    )
-  for field in ("num_seeds", "batch_size", "input_size"):
-    if config[field] < 1:
-      raise InputError(f"config.{field} is {config[field]}, expected >= 1")
-  made = {}
-  for name, entry in config.cells.items():
-    made[entry.label or name] = layers.cell(
-      entry.cell,
-      hidden_size=config.model.hidden_size,
-      compute_dtype=config.model.compute_dtype,
-    )
-  if not made:
-    raise InputError("config.cells is empty, expected at least one cell")
-
+  check(config)
+  made = base.cells(config)
   results, records = {}, []
   for index, (label, cell) in enumerate(made.items()):
     begin = time.monotonic()
@@ -76,8 +74,7 @@ def run(config: Config, directory: pathlib.Path) -> None:
       if value is not None:
         arrays[f"{label}/parameters/{name}"] = value
   np.savez_compressed(directory / "gradients.npz", **arrays)
-  lines = "".join(json.dumps(record) + "\n" for record in records)
-  (directory / "metrics.jsonl").write_text(lines, "utf-8")
+  files.write_records(directory, records)
   _draw(directory, results, config)
   _write_page(directory, records, config)
   print(f"Report written to {directory / 'report.html'}")

@@ -1,0 +1,57 @@
+"""Files of a run: replaced in one go, read with errors of one line."""
+
+import json
+import pathlib
+from collections.abc import Iterable
+from typing import Any
+
+from seqjax.errors import InputError
+
+METRICS_FILE = "metrics.jsonl"
+
+
+def write(path: pathlib.Path, content: str) -> None:
+  """Replaces a text file: a reader sees the old or the new one, whole."""
+  temporary = path.with_name(path.name + ".tmp")
+  temporary.write_text(content, "utf-8")
+  temporary.replace(path)
+
+
+def write_json(path: pathlib.Path, content: Any, indent: int | None = 2):
+  """`write` of JSON; what is not ASCII stays readable."""
+  write(path, json.dumps(content, indent=indent, ensure_ascii=False) + "\n")
+
+
+def read_json(path: pathlib.Path) -> Any:
+  """What `write_json` wrote.
+
+  Raises:
+    InputError: the file is missing or holds no JSON.
+  """
+  try:
+    return json.loads(path.read_text("utf-8"))
+  except (OSError, ValueError) as error:
+    raise InputError(f"{path} cannot be read ({error})") from error
+
+
+def read_records(workdir: pathlib.Path) -> list[dict[str, Any]]:
+  """`metrics.jsonl`, an object a line; none if there is no file yet.
+
+  A line cut short by a crash is dropped.
+  """
+  path, found = workdir / METRICS_FILE, []
+  if path.exists():
+    for line in path.read_text("utf-8").splitlines():
+      try:
+        found.append(json.loads(line))
+      except ValueError:
+        continue
+  return found
+
+
+def write_records(
+  workdir: pathlib.Path, records: Iterable[dict[str, Any]]
+) -> None:
+  """Replaces `metrics.jsonl`."""
+  lines = "".join(json.dumps(record) + "\n" for record in records)
+  write(workdir / METRICS_FILE, lines)

@@ -1,0 +1,53 @@
+"""A layer without memory."""
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+
+from seqjax.cells import base
+from seqjax.nn.layers import Layer, valid_only
+from seqjax.nn.read_out import affine
+
+
+class FeedForward(Layer):
+  """A layer of a multilayer perceptron, every step on its own.
+
+    y_t = tanh(x_t W + b)
+
+  Initialisation: W LeCun normal, b zero. Its carry is empty.
+
+  Attributes:
+    compute_dtype: dtype of the matrix product; None is the parameters'.
+
+  Raises:
+    ValueError: a size is not positive.
+  """
+
+  def __init__(
+    self,
+    input_size: int,
+    hidden_size: int,
+    *,
+    compute_dtype: str | None = None,
+    key: jax.Array,
+  ):
+    base.check_size("input_size", input_size)
+    base.check_size("hidden_size", hidden_size)
+    self.linear = nnx.Linear(input_size, hidden_size, rngs=nnx.Rngs(key))
+    self.output_size, self.compute_dtype = hidden_size, compute_dtype
+
+  def initial_carry(self, batch_shape):
+    del batch_shape
+    return ()
+
+  def __call__(
+    self, inputs, carry=None, *, lengths=None, resets=None, key=None
+  ):
+    del carry, resets, key
+    # A NaN in the padding would survive `where` in the gradient.
+    _, outputs = self.step((), valid_only(inputs, lengths))
+    return (), valid_only(outputs, lengths)
+
+  def step(self, carry, inputs):
+    del carry
+    return (), jnp.tanh(affine(self.linear, inputs, self.compute_dtype))

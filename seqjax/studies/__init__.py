@@ -1,0 +1,1 @@
+"""Sweeps that measure or train many models: `run(config, directory)`."""

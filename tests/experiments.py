@@ -1,0 +1,71 @@
+"""Experiments made small, for tests."""
+
+import pathlib
+import runpy
+
+ROOT = pathlib.Path(__file__).parents[1]
+FOLDER = ROOT / "experiments"
+
+# Fields that exist in some experiments only are left out in the others.
+SMALL = {
+  "steps": 2,
+  "batch_size": 8,
+  "window": 8,
+  "log_every": 1,
+  "eval_every": 2,
+  "checkpoint_every": 2,
+  "eval_batch_size": 16,
+  "eval_batches": 1,
+  "num_buckets": 1,
+  "data.examples": 100,
+  "model.hidden_size": 8,
+  "model.embed_size": 8,
+  "showcase.num_tokens": 10,
+}
+OF_ONE = {
+  "forecast": {"data.examples": 1_200},
+  # Fewer pictures to draw.
+  "ball": {"data.observed": 4, "data.horizon": 5},
+  # Three recurrences in every program: small ones.
+  "ner": {"model.cell": "elman"},
+  "long_memory": {"data.distance": 8},
+}
+
+
+def names() -> list[str]:
+  """All files of `experiments/`."""
+  return sorted(path.stem for path in FOLDER.glob("*.py"))
+
+
+def variants(name: str) -> tuple[str, ...]:
+  """What `NAME.py` has."""
+  return runpy.run_path(str(FOLDER / f"{name}.py"))["VARIANTS"]
+
+
+def load(name: str):
+  """The config of `NAME[:VARIANT]` as it is."""
+  name, _, variant = name.partition(":")
+  module = runpy.run_path(str(FOLDER / f"{name}.py"))
+  return module["get_config"](*([variant] if variant else []))
+
+
+def small(name: str, **changes):
+  """The config of `NAME[:VARIANT]`, made small, then with other changes."""
+  config = load(name)
+  known = set(_leaves(config))
+  fitting = {**SMALL, **OF_ONE.get(name.partition(":")[0], {})}
+  if not config.model.get("embed_size"):  # one-hot stays one-hot
+    fitting.pop("model.embed_size")
+  for field, value in fitting.items():
+    if field in known:
+      config.update_from_flattened_dict({field: value})
+  config.update_from_flattened_dict(changes)
+  return config
+
+
+def _leaves(config, prefix=""):
+  for key, value in config.items():
+    if hasattr(value, "items"):
+      yield from _leaves(value, f"{prefix}{key}.")
+    else:
+      yield f"{prefix}{key}"

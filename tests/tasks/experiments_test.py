@@ -1,0 +1,194 @@
+"""Every experiment on its default: trains, evaluates, shows."""
+
+import json
+import runpy
+
+import numpy as np
+import pytest
+
+from seqjax.config import find_module
+from seqjax.data import examples
+from seqjax.tasks import base
+from seqjax.train import loop
+from tests import experiments
+
+SHOWS = {
+  "char_lm": ("sample.txt",),
+  "next_word": ("sample.txt", "complete.txt"),
+  "pass_fail": ("confusion.png", "classes.txt"),
+  "sentiment": ("confusion.png", "classes.txt", "attention.html"),
+  "surnames": ("confusion.png", "classes.txt"),
+  "dna": ("confusion.png", "classes.txt"),
+  "pixels": ("confusion.png", "classes.txt"),
+  "ner": ("entities.txt",),
+  "forecast": ("forecast.png", "errors.txt"),
+  "ball": ("roll_out.gif", "errors.png", "errors.txt"),
+  "ball:images": ("roll_out.gif",),
+  "long_memory": ("examples.txt",),
+  "long_memory:recall": ("examples.txt",),
+}
+STUDIES = "gradient_norms", "memory_distance"
+
+
+@pytest.mark.parametrize("name", SHOWS)
+def test_it_runs_on_its_default(trained, name):
+  task, _ = trained(name)
+  directory = task.directory
+  records = [
+    json.loads(line)
+    for line in (directory / "metrics.jsonl").read_text().splitlines()
+  ]
+  validation = [r for r in records if r["kind"] == "validation"]
+  assert len(validation) == 1
+  values = [v for v in validation[0].values() if not isinstance(v, str)]
+  assert np.isfinite(values).all()
+  # A showcase that raises is told in one line and costs no run: look for it.
+  assert not (directory / "showcase" / "error.txt").exists()
+  for file in (*SHOWS[name], "training.png"):
+    assert (directory / "showcase" / file).stat().st_size > 0
+
+
+def test_every_experiment_is_here():
+  found = {name.partition(":")[0] for name in SHOWS}
+  assert found | set(STUDIES) == set(experiments.names())
+
+
+@pytest.mark.parametrize("name", experiments.names())
+def test_every_variant_of_every_file(name):
+  """Each is a config of its own, that its task or study accepts."""
+  configs = []
+  for variant in experiments.variants(name):
+    config = experiments.load(f"{name}:{variant}")
+    configs.append(config.to_json())
+    if "study" in config:
+      find_module("config.study", config.study, "seqjax.studies", ["run"])
+    else:
+      base.create(base.resolve(config))
+  assert len(set(configs)) == len(configs)
+  # The first is the default, and the docstring names them all.
+  assert experiments.load(name).to_json() == configs[0]
+  doc = runpy.run_path(str(experiments.FOLDER / f"{name}.py"))["__doc__"]
+  for variant in experiments.variants(name):
+    assert variant in doc
+
+
+@pytest.mark.parametrize("name", ["sentiment", "dna", "ner", "forecast"])
+def test_how_examples_share_batches_changes_nothing(trained, name):
+  task, params = trained(name)
+  first, _ = task.evaluate_split(params, "validation")
+  config = task.config.copy_and_resolve_references()
+  config.eval_batch_size = 5
+  if "num_buckets" in config:
+    config.num_buckets = 2
+  other = base.create(config, task.directory)
+  second, _ = other.evaluate_split(params, "validation")
+  assert set(first) == set(second)
+  for metric, value in first.items():
+    assert second[metric] == pytest.approx(value, rel=1e-4, abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["sentiment", "ner", "ball", "next_word"])
+def test_an_evaluation_is_one_pass(trained, name, monkeypatch):
+  """The model sees each batch of a split once, scores included."""
+  task, params = trained(name)
+  batches, seen = task.evaluation_batches, []
+
+  def counted(split):
+    for batch in batches(split):
+      seen.append(split)
+      yield batch
+
+  monkeypatch.setattr(task, "evaluation_batches", counted)
+  expected = len(list(batches("validation")))
+  calls = []
+  evaluate = task._evaluate
+  task.__dict__["_evaluate"] = lambda *a: (calls.append(1), evaluate(*a))[1]
+  try:
+    task.evaluate_split(params, "validation")
+  finally:
+    task.__dict__["_evaluate"] = evaluate
+  assert seen == ["validation"] * expected
+  assert len(calls) == expected
+
+
+@pytest.mark.parametrize("name", ["forecast", "ball"])
+def test_two_layers(tmp_path, name):
+  config = experiments.small(name, **{"model.num_layers": 2})
+  assert loop.train(config, tmp_path) == 0
+
+
+MISTAKES = [
+  ("sentiment", "data.format", "tvs", "config.data.format is 'tvs'.*expec"),
+  ("sentiment", "model.pool", "max", "config.model.pool is 'max', expected"),
+  ("sentiment", "model.dropout", 1.5, "config.model.dropout is 1.5"),
+  ("sentiment", "model.embed_size", -3, "config.model.embed_size is -3"),
+  ("sentiment", "model.hidden_size", -3, "hidden_size is -3, expected"),
+  ("sentiment", "data.path", "/no/such", "/no/such, which does not exist"),
+  ("pixels", "data.order", "columns", "config.data.order is 'columns'"),
+  (
+    "pass_fail",
+    "num_buckets",
+    0,
+    "config.num_buckets is 0, expected a whole number >= 1",
+  ),
+  ("pass_fail", "model.hidden_size", -1, "hidden_size is -1, expected"),
+  ("ner", "model.char_hidden_size", 0, "char_hidden_size is 0, expected"),
+  ("ner", "data.min_count", 0, "config.data.min_count is 0, expected"),
+  ("forecast", "model.segment", 7, "config.model.segment is 7, expected a d"),
+  ("forecast", "loss", "mean", "config.loss is 'mean', expected one of mse"),
+  ("forecast", "data.season", 400, "config.data.season is 400, expected at"),
+  ("forecast", "data.test", 5_000.0, "no more than 1200 in all"),
+  ("ball", "data.input", "video", "config.data.input is 'video', expected"),
+  (
+    "ball",
+    "data.observed",
+    1,
+    "config.data.observed is 1, expected a whole number >= 2",
+  ),
+  ("next_word", "data.tokenizer", "bpe", "config.data.tokenizer is 'bpe'"),
+  ("next_word", "data.min_count", 0, "config.data.min_count is 0, expected"),
+  ("char_lm", "window", 0, "config.window is 0"),
+  ("char_lm", "model.layer", "rmm", "config.model.layer is 'rmm', expected"),
+  ("char_lm", "showcase.top_p", 2.0, "config.showcase.top_p is 2.0"),
+  ("char_lm", "showcase.prompt", "\u4e2d", "prompt holds '\u4e2d', which"),
+  ("char_lm", "probes.gradients_every", -1, "gradients_every is -1"),
+  ("long_memory", "data.distance", 0, "config.data.distance is 0, expected"),
+  ("char_lm", "seed", -1, "config.seed is -1, expected a whole number >= 0"),
+  ("char_lm", "optimizer.b2", 1.0, "config.optimizer.b2 is 1.0, expected a r"),
+  ("char_lm", "keep_checkpoints", 0, "config.keep_checkpoints is 0"),
+]
+
+
+@pytest.mark.parametrize(("name", "field", "value", "message"), MISTAKES)
+def test_mistakes(tmp_path, name, field, value, message):
+  """One line before step 1, and no run is left behind."""
+  config = experiments.small(name, **{field: value})
+  with pytest.raises(examples.InputError, match=message) as error:
+    loop.train(config, tmp_path)
+  assert "\n" not in str(error.value)
+  assert not (tmp_path / "config.json").exists()
+
+
+NO_PROBE = [
+  ("ner", "gradients_every is 2, expected 0: .*the task has none"),
+  ("forecast", "gradients_every is 2, expected 0: .*the task has none"),
+  ("ball", "gradients_every is 2, expected 0: .*the task has none"),
+  ("pass_fail", "gradients_every is 2, expected 0: .*FeedForward"),
+]
+
+
+@pytest.mark.parametrize(("name", "message"), NO_PROBE)
+def test_a_probe_that_cannot_be_is_refused_before_step_1(
+  tmp_path, name, message
+):
+  config = experiments.small(name, **{"probes.gradients_every": 2})
+  with pytest.raises(examples.InputError, match=message):
+    loop.train(config, tmp_path)
+  assert not (tmp_path / "config.json").exists()
+
+
+@pytest.mark.parametrize("name", ["sentiment", "surnames", "pixels"])
+def test_the_probe_follows_a_classifier(tmp_path, name):
+  config = experiments.small(name, **{"probes.gradients_every": 2})
+  assert loop.train(config, tmp_path) == 0
+  assert (tmp_path / "showcase" / "gradients_0000002.png").exists()
