@@ -13,7 +13,6 @@ from typing import Any
 
 from absl import flags
 from ml_collections import ConfigDict
-from ml_collections.config_flags.config_flags import ConfigFileFlagParser
 
 from seqjax.errors import InputError
 from seqjax.tasks import base
@@ -34,25 +33,14 @@ def parse(values: flags.FlagValues, argv: list[str]) -> list[str]:
     InputError: a flag or the experiment file is wrong.
   """
   experiment = _config_path(argv)
-  if experiment:
-    check_experiment(experiment)
+  config = None if experiment is None else load_experiment(experiment)
   try:
     _, *rest = values(argv, known_only=True)
   except (AttributeError, KeyError) as error:
-    raise InputError(_unknown_field(argv)) from error
-  except OSError as error:
-    raise InputError(
-      f"--config={experiment} cannot be read; name an experiment file, e.g."
-      " --config=experiments/char_lm.py"
-    ) from error
+    raise InputError(_unknown_field(argv, config)) from error
   except (flags.Error, ValueError, TypeError) as error:
     lines = [line for line in str(error).splitlines() if line.strip()]
     raise InputError(lines[-1].strip() if lines else repr(error)) from error
-  if experiment and not isinstance(values.config, ConfigDict):
-    raise InputError(
-      f"--config={experiment}: get_config returns"
-      f" {type(values.config).__name__}, expected an ml_collections.ConfigDict"
-    )
   return rest
 
 
@@ -130,11 +118,13 @@ def _no_option(name: str, mode: str, names: list[str]) -> str:
   return f"{message}, which has none"
 
 
-def check_experiment(experiment: str) -> None:
-  """Raises InputError unless `FILE[:VARIANT]` can be loaded.
+def load_experiment(experiment: str) -> ConfigDict:
+  """The config of `FILE[:VARIANT]`.
 
-  A file that says `VARIANTS = (...)` knows these variants and no other. A
-  mistake in the file is named with its line.
+  A file that says `VARIANTS = (...)` knows these variants and no other.
+
+  Raises:
+    InputError: it cannot be loaded; a mistake in it is named with its line.
   """
   path, colon, variant = experiment.partition(":")
   try:
@@ -148,7 +138,7 @@ def check_experiment(experiment: str) -> None:
       )
     if "get_config" not in module:
       raise InputError(f"--config={experiment}: {path} has no get_config()")
-    module["get_config"](*([variant] if colon else []))
+    config = module["get_config"](*([variant] if colon else []))
   except InputError:
     raise
   except OSError as error:
@@ -165,14 +155,18 @@ def check_experiment(experiment: str) -> None:
     raise InputError(
       f"{path}:{lines[-1] if lines else 1}: {type(error).__name__}: {reason}"
     ) from error
+  if not isinstance(config, ConfigDict):
+    raise InputError(
+      f"--config={experiment}: get_config returns {type(config).__name__},"
+      " expected an ml_collections.ConfigDict"
+    )
+  return config
 
 
 def describe(argv: list[str]) -> str:
   """For `--help`: all experiments, or one with its fields and modes."""
   if experiment := _config_path(argv):
-    check_experiment(experiment)
-    parser = ConfigFileFlagParser("config")
-    config: Any = parser.parse(experiment)
+    config: Any = load_experiment(experiment)
     lines = [f"Fields of {experiment}:"]
     fields = workdir.flatten(json.loads(config.to_json())).items()
     lines += [f"  --config.{name}={json.dumps(v)}" for name, v in fields]
@@ -208,10 +202,8 @@ def _describe_mode(kind: type[base.Task], mode: str) -> str:
   return "\n".join(lines)
 
 
-def _unknown_field(argv: list[str]) -> str:
+def _unknown_field(argv: list[str], config: Any) -> str:
   """Names the nearest real field for a `--config.FIELD` that does not exist."""
-  parser = ConfigFileFlagParser("config")
-  config: Any = parser.parse(_config_path(argv))
   known = list(workdir.flatten(json.loads(config.to_json())))
   for argument in argv[1:]:
     name, _, _ = argument.lstrip("-").partition("=")
@@ -227,10 +219,10 @@ def _unknown_field(argv: list[str]) -> str:
   return f"a --config field does not exist; the fields are {', '.join(known)}"
 
 
-def _config_path(argv: list[str]) -> str:
-  """The value of --config as it was typed."""
+def _config_path(argv: list[str]) -> str | None:
+  """The value of --config as it was typed; None without one."""
   for index, argument in enumerate(argv):
     name, equals, value = argument.lstrip("-").partition("=")
     if name == "config":
       return value if equals else (argv + [""])[index + 1]
-  return ""
+  return None

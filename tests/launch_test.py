@@ -87,6 +87,7 @@ MISTAKES = {
   ),
   "no flag": ([CONFIG, "stray"], "'stray' is no flag"),
   "no config": ([], "--config is missing; name an experiment"),
+  "an empty config": (["--config="], "--config= cannot be read; name an exp"),
   "no config file": (
     ["--config=experiments/nope.py"],
     "--config=experiments/nope.py cannot be read",

@@ -12,7 +12,7 @@ import optax
 from sklearn import linear_model, metrics
 
 from seqjax import config as settings
-from seqjax import nn
+from seqjax import files, nn
 from seqjax.data import batching, formats
 from seqjax.data.examples import Splits, held_out, label_ids
 from seqjax.models import layers
@@ -251,7 +251,7 @@ class Classification(base.Task):
       self._write_attention(params, examples[:20], path)
       lines.append(f"What the pooling attends to: {path}")
     written = "\n".join(lines)
-    (directory / "classes.txt").write_text(written + "\n", "utf-8")
+    files.write(directory / "classes.txt", written + "\n")
     return f"{written}\nConfusion matrix: {picture}"
 
   def _write_attention(self, params, examples, path: pathlib.Path) -> None:

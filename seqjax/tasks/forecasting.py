@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seqjax import config as settings
+from seqjax import files
 from seqjax.data import batching, series
 from seqjax.errors import InputError
 from seqjax.models import layers
@@ -268,7 +269,7 @@ class Forecasting(base.Task):
     for name, value in found.items():
       lines.append(f"  {name.replace('_', ' ')}: {value:.4f}")
     written = "\n".join(lines)
-    (directory / "errors.txt").write_text(written + "\n", "utf-8")
+    files.write(directory / "errors.txt", written + "\n")
     return f"{written}\nA forecast: {path}"
 
   def _draw(self, path, past, dates, curves) -> None:

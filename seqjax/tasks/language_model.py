@@ -12,6 +12,7 @@ import numpy as np
 import optax
 
 from seqjax import config as settings
+from seqjax import files
 from seqjax.data import batching, text
 from seqjax.data.examples import Splits, contiguous
 from seqjax.data.ngram import KneserNey
@@ -203,11 +204,11 @@ class LanguageModeling(base.Task):
       **self._showcase_options(),
     )
     path = directory / "sample.txt"
-    path.write_text(sample + "\n", "utf-8")
+    files.write(path, sample + "\n")
     told = [self.complete_mode(params, prompt=p, top_k=5) for p in show.prompts]
     if told:
       written = "\n\n".join(told)
-      (directory / "complete.txt").write_text(written + "\n", "utf-8")
+      files.write(directory / "complete.txt", written + "\n")
     return "\n\n".join([sample, *told, f"Sample written to {path}"])
 
   def generate_mode(self, params, **options) -> str:

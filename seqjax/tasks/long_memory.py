@@ -10,6 +10,7 @@ import numpy as np
 import optax
 
 from seqjax import config as settings
+from seqjax import files
 from seqjax.data import batching, long_memory
 from seqjax.models import layers
 from seqjax.models.language_model import LanguageModel
@@ -143,7 +144,7 @@ class LongMemory(base.Task):
       for row, told in enumerate(np.asarray(probabilities)):
         lines.append("  " + self._tell(rows, row, told))
     text = "\n".join(lines)
-    (directory / "examples.txt").write_text(text + "\n", "utf-8")
+    files.write(directory / "examples.txt", text + "\n")
     return text
 
   def _tell(self, rows, row, told) -> str:

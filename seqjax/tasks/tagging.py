@@ -10,7 +10,7 @@ import numpy as np
 from seqeval import metrics as seqeval_metrics
 
 from seqjax import config as settings
-from seqjax import nn
+from seqjax import files, nn
 from seqjax.data import batching, conll
 from seqjax.data.examples import Splits, held_out
 from seqjax.models import layers
@@ -236,5 +236,5 @@ class Tagging(base.Task):
       lines.append(f"true:  {conll.bracketed(sentences[index])}")
       lines.append(f"model: {conll.bracketed(found[index])}")
     written = "\n".join(lines)
-    (directory / "entities.txt").write_text(written + "\n", "utf-8")
+    files.write(directory / "entities.txt", written + "\n")
     return written

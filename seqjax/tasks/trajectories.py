@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from seqjax import config as settings
+from seqjax import files
 from seqjax.data import batching, physics
 from seqjax.data.examples import Splits
 from seqjax.errors import InputError
@@ -223,7 +224,7 @@ class Trajectories(base.Task):
         " the last"
       )
     written = "\n".join(lines)
-    (directory / "errors.txt").write_text(written + "\n", "utf-8")
+    files.write(directory / "errors.txt", written + "\n")
     return (
       f"{written}\nA ball and its forecast: {animation}\n"
       f"Error over the steps: {directory / 'errors.png'}"

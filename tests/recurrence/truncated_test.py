@@ -51,7 +51,7 @@ def test_the_numbers_are_those_of_unroll(name, k1, k2):
 
 
 @pytest.mark.parametrize("name", CELLS)
-@pytest.mark.parametrize(("k1", "k2"), [(7, 7), (3, 300)])
+@pytest.mark.parametrize(("k1", "k2"), [(7, 7), (1, 7), (2, 8), (3, 300)])
 def test_a_window_over_everything_is_full_bptt(name, k1, k2):
   cell = CELLS[name]
   params, inputs, weights = make(cell)

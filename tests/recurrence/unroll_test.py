@@ -334,9 +334,7 @@ def test_scan_over_equal_layers():
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize(
-  "name", sorted(table.THOROUGH) + ["FastWeights", "AttendingLSTM"]
-)
+@pytest.mark.parametrize("name", CELLS)
 def test_gradient_is_the_finite_difference(name):
   cell = CELLS[name]
   # A seed with which no unit sits at the kink of a ReLU.
