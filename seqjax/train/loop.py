@@ -137,7 +137,7 @@ def train(config: Config, directory: pathlib.Path) -> int:
         bar.say(line)
       if evaluates:
         values, _ = task.evaluate_split(
-          state.params, "validation", shardings.place
+          state.evaluated, "validation", shardings.place
         )
         if values:
           writer.write("validation", step, values)
@@ -161,7 +161,7 @@ def train(config: Config, directory: pathlib.Path) -> int:
 
     seconds = seconds_before + time.monotonic() - begin
     bar.say(f"step {step} done; training took {progress.clock(seconds)}")
-    _show(config, task, state.params, directory, writer, bar)
+    _show(config, task, state.evaluated, directory, writer, bar)
     bar.say(f"Metrics: {directory / files.METRICS_FILE}")
     return 0
 
@@ -216,7 +216,7 @@ def load(directory: pathlib.Path) -> tuple[base.Task, Any, int]:
   restored = checkpoint.restore_latest(folder, target, _warn)
   assert restored is not None  # there are checkpoints
   state, _ = restored
-  return task, state.params, int(state.step)
+  return task, state.evaluated, int(state.step)
 
 
 class _Log:

@@ -19,9 +19,15 @@ class TrainState(NamedTuple):
 
   step: jax.Array  # int32, steps done
   params: Any
+  average: Any  # moving average of params; () without
   opt_state: Any
   carry: Any  # of the last batch, [batch, ...]
   key: jax.Array  # constant; step n uses fold_in(key, n)
+
+  @property
+  def evaluated(self) -> Any:
+    """The parameters for all but training: the average, if there is one."""
+    return self.average or self.params
 
 
 class Shardings(NamedTuple):
@@ -77,6 +83,7 @@ def init_state(task: base.Task, config: Config) -> TrainState:
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
+    average=(),
     opt_state=optimizer.create(config.optimizer).init(params),
     carry=task.initial_carry(params),
     key=train_key,
@@ -120,7 +127,9 @@ def make_train_step(
       "clipped_share": (clipped.astype(jnp.float32), 1),
       "learning_rate": (schedule(state.step), 1),
     }
-    new_state = TrainState(state.step + 1, params, opt_state, carry, state.key)
+    new_state = state._replace(
+      step=state.step + 1, params=params, opt_state=opt_state, carry=carry
+    )
     return new_state, metrics
 
   out_shardings = (shardings.of_state(state), shardings.replicated)

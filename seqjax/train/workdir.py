@@ -16,8 +16,9 @@ from seqjax.errors import InputError
 
 CONFIG_FILE = "config.json"
 # Of what a run directory holds; a run of another format is refused. 1 was
-# without number, with a file of its own for each vocabulary and scaling.
-FORMAT = 2
+# without number, with a file of its own for each vocabulary and scaling; 2 had
+# the parameters of a cell as one value.
+FORMAT = 3
 # Fields that change no step already made, or yet to be made: these may differ
 # when a run goes on. (The schedule has its own length, optimizer.decay_steps.)
 _MAY_CHANGE = (
