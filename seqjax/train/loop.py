@@ -306,7 +306,10 @@ def _interrupts() -> Iterator[_Stop]:
 def _check_config(config: Config) -> None:
   counts = "steps", "batch_size", "log_every", "eval_every", "checkpoint_every"
   settings.at_least(config, 1, *counts, "keep_checkpoints")
-  settings.at_least(config, 0, "seed", "probes.gradients_every")
+  settings.at_least(config, 1, "accumulation_steps")
+  settings.at_least(config, 0, "seed", "patience", "probes.gradients_every")
+  settings.one_of(config, ("min", "max"), "best_mode")
+  settings.texts(config, "best_metric", "init_from")
   settings.rate(config, "optimizer.b1", "optimizer.b2")
   parts = "weight_decay", "momentum", "final_fraction", "clip_norm"
   settings.at_least(config, 0.0, *(f"optimizer.{part}" for part in parts))
