@@ -164,8 +164,12 @@ def optimizer(
   final_fraction: float = 0.01,
   weight_decay: float = 0.01,
   clip_norm: float = 1.0,
+  ema_decay: float = 0.0,
 ) -> config_dict.ConfigDict:
   """AdamW with warm-up and cosine decay; see `train.optimizer`.
+
+  Another rule is a name away, `--config.optimizer.name=muon`; the comments say
+  which fields it reads.
 
   Args:
     steps: of the decay; a reference, `config.get_oneway_ref("steps")`.
@@ -174,19 +178,23 @@ def optimizer(
     final_fraction: of the peak, at the end of the decay.
     weight_decay: of matrices.
     clip_norm: threshold of the global norm; 0 is off.
+    ema_decay: of the moving average of the parameters, which all but training
+      takes then, such as 0.999; 0 is off.
   """
   config = config_dict.ConfigDict()
-  config.name = "adamw"  # or sgd
+  # adam, adamw, sgd, rmsprop, lion, adafactor, muon
+  config.name = "adamw"
   config.learning_rate = learning_rate
   config.warmup_steps = warmup_steps
   config.decay = "cosine"  # constant, linear, cosine
   config.decay_steps = steps
   config.final_fraction = final_fraction
-  config.b1 = 0.9  # adamw
-  config.b2 = 0.99  # adamw
-  config.weight_decay = weight_decay
-  config.momentum = 0.9  # sgd
+  config.b1 = 0.9  # adam, adamw, lion, muon
+  config.b2 = 0.99  # these and rmsprop
+  config.weight_decay = weight_decay  # adamw, lion, adafactor, muon
+  config.momentum = 0.9  # sgd, rmsprop, muon
   config.clip_norm = clip_norm
+  config.ema_decay = ema_decay
   return config
 
 

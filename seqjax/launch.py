@@ -48,6 +48,12 @@ flags.DEFINE_integer(
   " can share the batch, else 1.",
   lower_bound=0,
 )
+flags.DEFINE_boolean(
+  "profile",
+  False,
+  "Record steps 10 to 15 after the start, for Perfetto and TensorBoard, in"
+  " WORKDIR/profile. Mode train only.",
+)
 FLAGS = flags.FLAGS
 TRAINING = {"train": loop.train, "cross_validate": folds.cross_validate}
 
@@ -63,6 +69,10 @@ def main(argv: list[str]) -> int:
     if not FLAGS.workdir:
       raise InputError("--workdir is missing; name a run directory")
     directory = pathlib.Path(FLAGS.workdir)
+    if FLAGS.profile and FLAGS.mode != "train":
+      raise InputError(
+        f"--profile is for --mode=train, --mode={FLAGS.mode} has none"
+      )
     if FLAGS.mode not in TRAINING:
       jax.config.update("jax_num_cpu_devices", FLAGS.num_cpu_devices or 1)
       return _run_mode(directory, rest)
@@ -101,6 +111,10 @@ def _train(directory: pathlib.Path) -> int:
           f"--mode={FLAGS.mode} is for tasks, expected train for"
           f" config.study = {config.study!r}"
         )
+      if FLAGS.profile:
+        raise InputError(
+          f"--profile is for tasks, config.study = {config.study!r} has none"
+        )
       study = settings.find_module(
         "config.study", config.study, studies.__name__, ["check", "run"]
       )
@@ -115,7 +129,8 @@ def _train(directory: pathlib.Path) -> int:
   devices = devices or runtime.cpu_devices(settings.get(config, "batch_size"))
   jax.config.update("jax_num_cpu_devices", devices)
   with settings.missing_fields():
-    ended_by = TRAINING[FLAGS.mode](config, directory)
+    options = {"profile": True} if FLAGS.profile else {}
+    ended_by = TRAINING[FLAGS.mode](config, directory, **options)
   return 128 + ended_by if ended_by else 0
 
 

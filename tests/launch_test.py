@@ -179,6 +179,22 @@ MISTAKES = {
     ["--mode=generate", "--workdir={root}/run", CONFIG],
     "--config is for --mode=train",
   ),
+  "a profile of a mode": (
+    ["--mode=generate", "--workdir={root}/run", "--profile"],
+    "--profile is for --mode=train, --mode=generate has none",
+  ),
+  "a profile of folds": (
+    [CONFIG, "--mode=cross_validate", "--profile"],
+    "--profile is for --mode=train, --mode=cross_validate has none",
+  ),
+  "parts of a batch": (
+    [CONFIG, "--config.accumulation_steps=3"],
+    "config.accumulation_steps is 3, which does not divide a batch of 64 rows",
+  ),
+  "decay of the average": (
+    [CONFIG, "--config.optimizer.ema_decay=1.0"],
+    "config.optimizer.ema_decay is 1.0, expected a rate in [0, 1)",
+  ),
   "unknown character": (
     ["--mode=generate", "--workdir={root}/run", "--prompt=hello?"],
     "--prompt holds '?', which the training text does not",
@@ -265,6 +281,9 @@ def test_a_study_has_no_modes(forked, tmp_path):
   result = forked(*study, "--mode=cross_validate")
   assert result.returncode == 2
   assert "--mode=cross_validate is for tasks, expected train" in result.stderr
+  result = forked(*study, "--profile")
+  assert result.returncode == 2
+  assert "--profile is for tasks, config.study = " in result.stderr
   result = forked(*study)
   assert result.returncode == 0, result.stderr
   # Points of other settings must not stand beside these.

@@ -54,3 +54,10 @@ def leaf_name(path) -> str:
 def count_params(params) -> int:
   """The number of scalars in a tree of arrays."""
   return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def array_shapes(params) -> dict[str, tuple[int, ...]]:
+  """Path, its parts joined by ".", to shape of every array of a tree."""
+  leaves = jax.tree_util.tree_leaves_with_path(params)
+  name = lambda path: jax.tree_util.keystr(path, simple=True, separator=".")
+  return {name(path): leaf.shape for path, leaf in leaves}

@@ -16,8 +16,8 @@ from seqjax import config as settings
 from seqjax import files
 from seqjax.config import Config
 from seqjax.errors import InputError
-from seqjax.nn.functional import count_params
-from seqjax.show import training
+from seqjax.nn.functional import array_shapes, count_params
+from seqjax.show import parameters, training
 from seqjax.tasks import base
 from seqjax.train import (
   best,
@@ -25,6 +25,7 @@ from seqjax.train import (
   init_from,
   metrics,
   probes,
+  profiling,
   progress,
   workdir,
 )
@@ -41,7 +42,9 @@ class TrainingDiverged(RuntimeError):
   """The loss or the gradient is not finite any more."""
 
 
-def train(config: Config, directory: pathlib.Path) -> int:
+def train(
+  config: Config, directory: pathlib.Path, profile: bool = False
+) -> int:
   """Trains, or goes on training, in `directory` until `config.steps`.
 
   Or until `config.patience` evaluations brought nothing better.
@@ -51,6 +54,7 @@ def train(config: Config, directory: pathlib.Path) -> int:
     directory: the run directory; holds `config.json`, `task.json`,
       `metrics.jsonl`, `tensorboard/`, `checkpoints/` and `showcase/`
       afterwards.
+    profile: whether to record some steps, see `profiling.Profile`.
 
   Returns:
     0, or the number of the signal (SIGINT, SIGTERM) that ended the run early;
@@ -125,6 +129,13 @@ def train(config: Config, directory: pathlib.Path) -> int:
     )
     for line in filter(None, (told, nothing)):
       bar.say(line)
+    if not start:
+      bar.say(parameters.table(array_shapes(state.params)))
+    if profile:
+      span = range(start + 1, config.steps + 1)
+      train_step = stack.enter_context(
+        profiling.Profile(train_step, span, directory, bar.say)
+      )
 
     log = _Log(config, task, writer, bar)
     begin = time.monotonic()
@@ -332,8 +343,9 @@ def _check_config(config: Config) -> None:
   settings.at_least(config, 0, "seed", "patience", "probes.gradients_every")
   settings.one_of(config, ("min", "max"), "best_mode")
   settings.texts(config, "best_metric", "init_from")
-  settings.rate(config, "optimizer.b1", "optimizer.b2")
-  parts = "weight_decay", "momentum", "final_fraction", "clip_norm"
+  rates = "b1", "b2", "momentum", "ema_decay"
+  settings.rate(config, *(f"optimizer.{rate}" for rate in rates))
+  parts = "weight_decay", "final_fraction", "clip_norm"
   settings.at_least(config, 0.0, *(f"optimizer.{part}" for part in parts))
   settings.at_least(config, 1, "optimizer.decay_steps")
   if config.seed >= 2**32:

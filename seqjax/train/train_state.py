@@ -94,14 +94,79 @@ def init_state(
     params = jax.tree_util.tree_map_with_path(
       lambda path, drawn: taken.get(leaf_name(path), drawn), params
     )
+  averaged = config.optimizer.ema_decay > 0
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
-    average=(),
+    # A copy: the state is donated, and no array may be in it twice.
+    average=jax.tree.map(jnp.copy, params) if averaged else (),
     opt_state=optimizer.create(config.optimizer).init(params),
     carry=task.initial_carry(params),
     key=train_key,
   )
+
+
+def gradient(
+  task: base.Task,
+  params: Any,
+  batch: Any,
+  carry: Any,
+  key: jax.Array,
+  parts: int = 1,
+) -> tuple[Any, base.Metrics, Any]:
+  """Gradient of the mean loss of a batch, its metrics and the next carry.
+
+  The mean is sum / count over the whole batch, whatever the parts:
+
+    g = (sum_i d sum_i / d params) / sum_i count_i
+
+  Args:
+    task: whose `loss`.
+    params: the model's parameters.
+    batch: leaves `[batch, ...]`.
+    carry: likewise.
+    key: of the noise; part i draws from `fold_in(key, i)`, so that with noise
+      other parts are another draw.
+    parts: k; part i holds rows i, i + k, i + 2 k, ..., one part after the other
+      is computed, and only one is in memory. Strided, because every device
+      then has its share of each part where it is.
+
+  Raises:
+    InputError: the parts, or the devices' shares of them, are not even.
+  """
+
+  def loss(params, batch, carry, key):
+    (total, count), metrics, carry = task.loss(params, batch, carry, key)
+    metrics = {"loss": (total, count), **metrics}
+    return total / count if parts == 1 else total, (count, metrics, carry)
+
+  of_loss = jax.grad(loss, has_aux=True)
+  if parts == 1:
+    grads, (_, metrics, carry) = of_loss(params, batch, carry, key)
+    return grads, metrics, carry
+
+  def add(grads, part):
+    index, batch, carry = part
+    more, out = of_loss(params, batch, carry, jax.random.fold_in(key, index))
+    return jax.tree.map(jnp.add, grads, more), out
+
+  devices = jax.sharding.get_abstract_mesh().shape.get(DATA, 1)
+  for leaf in jax.tree.leaves((batch, carry)):
+    if leaf.shape[0] % (parts * devices):
+      raise InputError(
+        f"config.accumulation_steps is {parts}, which does not divide a batch"
+        f" of {leaf.shape[0]} rows on {devices} device(s) evenly; use a"
+        f" --config.batch_size that is a multiple of {parts * devices}"
+      )
+  # [batch, ...] to [parts, batch / parts, ...], and back.
+  split = lambda x: x.reshape(-1, parts, *x.shape[1:]).swapaxes(0, 1)
+  join = lambda x: x.swapaxes(0, 1).reshape(-1, *x.shape[2:])
+  zeros = jax.tree.map(jnp.zeros_like, params)
+  rows = jax.tree.map(split, (batch, carry))
+  grads, out = jax.lax.scan(add, zeros, (jnp.arange(parts), *rows))
+  count, metrics = jax.tree.map(lambda x: x.sum(axis=0), out[:2])
+  grads = jax.tree.map(lambda g: g / count, grads)
+  return grads, metrics, jax.tree.map(join, out[2])
 
 
 def make_train_step(
@@ -113,36 +178,39 @@ def make_train_step(
   """The jitted step `(state, batch) -> (state, metrics)`; donates the state.
 
   Metrics are `{name: (sum, count)}`: the task's, the norm of the gradient
-  before clipping, whether it was clipped, and the learning rate.
+  before clipping, of all and of each top module, whether it was clipped, and
+  the learning rate.
   """
   transform = optimizer.create(config.optimizer)
   schedule = optimizer.learning_rate(config.optimizer)
-  clip_norm = config.optimizer.clip_norm
+  clip_norm, decay = config.optimizer.clip_norm, config.optimizer.ema_decay
 
   def train_step(state: TrainState, batch):
     key = jax.random.fold_in(state.key, state.step)
-
-    def loss_fn(params):
-      (total, count), metrics, carry = task.loss(
-        params, batch, state.carry, key
-      )
-      metrics = {"loss": (total, count), **metrics}
-      return total / count, (metrics, carry)
-
-    gradient = jax.grad(loss_fn, has_aux=True)
-    grads, (metrics, carry) = gradient(state.params)
+    grads, metrics, carry = gradient(
+      task, state.params, batch, state.carry, key, config.accumulation_steps
+    )
     updates, opt_state = transform.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
+    step, average = state.step + 1, state.average
+    if decay:
+      average = optimizer.average(params, average, decay, step)
     norm = optax.tree.get(opt_state, optimizer.GRAD_NORM)
     clipped = norm > clip_norm if clip_norm else jnp.zeros((), bool)
+    modules = grads if len(grads) > 1 else {}
     metrics = {
       **metrics,
       "grad_norm": (norm, 1),
+      **{f"grad_norm/{n}": (optax.tree.norm(g), 1) for n, g in modules.items()},
       "clipped_share": (clipped.astype(jnp.float32), 1),
       "learning_rate": (schedule(state.step), 1),
     }
     new_state = state._replace(
-      step=state.step + 1, params=params, opt_state=opt_state, carry=carry
+      step=step,
+      params=params,
+      average=average,
+      opt_state=opt_state,
+      carry=carry,
     )
     return new_state, metrics
 

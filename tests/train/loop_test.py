@@ -82,6 +82,9 @@ def test_a_run_leaves_everything(tmp_path, text_file, capsys):
     "bits_per_char",
     "perplexity",
     "grad_norm",
+    "grad_norm/embed",
+    "grad_norm/head",
+    "grad_norm/rnn",
     "clipped_share",
     "learning_rate",
     "chars_per_second",
@@ -257,7 +260,7 @@ def test_weight_decay_spares_biases():
 @pytest.mark.parametrize(
   ("changes", "message"),
   [
-    ({"name": "adam"}, "optimizer.name is 'adam', expected one of adamw, sgd"),
+    ({"name": "adagrad"}, "optimizer.name is 'adagrad', expected one of adaf"),
     ({"decay": "exp"}, "optimizer.decay is 'exp'"),
     ({"learning_rate": 0.0}, "learning_rate is 0.0"),
     ({"clip_norm": -1.0}, "clip_norm is -1.0"),
