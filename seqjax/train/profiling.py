@@ -17,7 +17,8 @@ class Profile:
   Steps 10 to 15 of this process are recorded, with all that the loop does
   between them, or the last ones where there are fewer: never the first, which
   holds the compilation. (A batch of another shape compiles once more, whenever
-  it comes.) What is computed stays the same.
+  it comes.) What is computed stays the same; the rate on record for these steps
+  is none, since writing takes a second.
 
   TensorBoard reads the folder with its plugin for profiles, and
   `perfetto_trace.json.gz` in it is for https://ui.perfetto.dev.
@@ -42,7 +43,7 @@ class Profile:
     self._steps = iter(steps)
     self._recorded = steps[1:][: _LAST - 1][-(_LAST - _FIRST + 1) :]
     self._folder = directory / FOLDER
-    self._running = False
+    self._step, self._running = 0, False
 
   def __enter__(self) -> "Profile":
     if not self._recorded:
@@ -58,7 +59,7 @@ class Profile:
 
   def __call__(self, state: Any, batch: Any) -> Any:
     """One step, see `make_train_step`."""
-    step = next(self._steps)
+    self._step = step = next(self._steps)
     if step not in self._recorded:
       return self._train_step(state, batch)
     if step == self._recorded[0]:
@@ -84,7 +85,7 @@ class Profile:
     self._running = False
     newest = max(self._folder.glob("plugins/profile/*"))
     self._say(
-      f"profile of steps from {self._recorded[0]} on: open"
+      f"profile of steps {self._recorded[0]} to {self._step}: open"
       f" {newest / 'perfetto_trace.json.gz'} in https://ui.perfetto.dev, or"
       f" {self._folder} in TensorBoard with its profile plugin"
     )
