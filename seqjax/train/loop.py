@@ -15,22 +15,18 @@ import jax
 from seqjax import config as settings
 from seqjax import files
 from seqjax.config import Config
-from seqjax.errors import InputError
+from seqjax.errors import InputError, TrainingDiverged
 from seqjax.nn.functional import count_params
 from seqjax.show import training
 from seqjax.tasks import base
 from seqjax.train import checkpoint, metrics, probes, progress, workdir
+from seqjax.train.restore import CHECKPOINTS, warn
+from seqjax.train.restore import load as load
 from seqjax.train.train_state import (
   init_state,
   make_shardings,
   make_train_step,
 )
-
-CHECKPOINTS = "checkpoints"
-
-
-class TrainingDiverged(RuntimeError):
-  """The loss or the gradient is not finite any more."""
 
 
 def train(config: Config, directory: pathlib.Path) -> int:
@@ -72,7 +68,7 @@ def train(config: Config, directory: pathlib.Path) -> int:
     # Where to begin: the newest whole checkpoint, or step 0.
     layout = shardings.of_state(shapes)
     target = checkpoint.abstract(shapes, layout)
-    restored = checkpoint.restore_latest(folder, target, _warn)
+    restored = checkpoint.restore_latest(folder, target, warn)
     if restored is None:
       state, seconds_before = jax.jit(init, out_shardings=layout)(), 0.0
     else:
@@ -191,34 +187,6 @@ def _show(config, task, params, directory, writer, bar) -> None:
     )
 
 
-def load(directory: pathlib.Path) -> tuple[base.Task, Any, int]:
-  """A run as it was saved last, on one device, without its data.
-
-  Returns:
-    `(task, params, step)`: of the newest whole checkpoint.
-
-  Raises:
-    InputError: there is none, or it is of another format.
-  """
-  config = workdir.load_config(directory)
-  folder = directory / CHECKPOINTS
-  if not checkpoint.saved_steps(folder):
-    raise InputError(
-      f"--workdir={directory} holds no checkpoint yet; train with this"
-      " --workdir first"
-    )
-  checkpoint.check_needed(folder, directory / base.STATE_FILE)
-  task = base.create(config, directory)
-  shardings = make_shardings(config.batch_size, jax.devices()[:1])
-  with settings.missing_fields():
-    shapes = jax.eval_shape(functools.partial(init_state, task, config))
-  target = checkpoint.abstract(shapes, shardings.of_state(shapes))
-  restored = checkpoint.restore_latest(folder, target, _warn)
-  assert restored is not None  # there are checkpoints
-  state, _ = restored
-  return task, state.evaluated, int(state.step)
-
-
 class _Log:
   """Adds up metrics, writes them every `log_every` steps, guards the run."""
 
@@ -320,7 +288,3 @@ def _check_config(config: Config) -> None:
 
 def _format(values: dict[str, float]) -> str:
   return "  ".join(f"{name} {value:.4f}" for name, value in values.items())
-
-
-def _warn(message: str) -> None:
-  print(f"warning: {message}", flush=True)
