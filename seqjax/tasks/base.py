@@ -127,7 +127,13 @@ class Task(abc.ABC):
   @functools.cached_property
   def apply(self) -> Callable[..., Any]:
     """The model as a pure function, `apply(params, ..., method="__call__")`."""
-    return nn.functionalize(self._model(jax.random.key(0)))[1]
+    found = []
+
+    def build(key):
+      found.append(nn.functionalize(self._model(key))[1])
+
+    jax.eval_shape(build, jax.random.key(0))  # nothing is drawn
+    return found[0]
 
   def _model(self, key: jax.Array) -> Any:
     """`build`; what a layer refuses is a mistake in the config."""

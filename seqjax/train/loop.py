@@ -15,7 +15,7 @@ import jax
 from seqjax import config as settings
 from seqjax import files
 from seqjax.config import Config
-from seqjax.errors import InputError
+from seqjax.errors import InputError, TrainingDiverged
 from seqjax.nn.functional import array_shapes, count_params
 from seqjax.show import parameters, training
 from seqjax.tasks import base
@@ -36,10 +36,6 @@ from seqjax.train.train_state import (
   make_shardings,
   make_train_step,
 )
-
-
-class TrainingDiverged(RuntimeError):
-  """The loss or the gradient is not finite any more."""
 
 
 def train(
