@@ -32,6 +32,13 @@ flags.DEFINE_string(
   "train (goes on if begun), cross_validate (one run for each"
   " of config.data.num_folds), evaluate, or a mode of the task.",
 )
+flags.DEFINE_enum(
+  "checkpoint",
+  "best",
+  workdir.CHECKPOINTS,
+  "What a mode takes of a run: the best by config.best_metric, or the last. Not"
+  " in training.",
+)
 flags.DEFINE_integer(
   "num_cpu_devices",
   0,
@@ -58,6 +65,11 @@ def main(argv: list[str]) -> int:
     if FLAGS.mode not in TRAINING:
       jax.config.update("jax_num_cpu_devices", FLAGS.num_cpu_devices or 1)
       return _run_mode(directory, rest)
+    if FLAGS["checkpoint"].present:
+      raise InputError(
+        f"--checkpoint is no option of --mode={FLAGS.mode}, which goes on from"
+        " the last; it is for the modes that look at a run"
+      )
     command_line.options(FLAGS.mode, None, rest)
     return _train(directory)
   except InputError as error:
@@ -134,17 +146,20 @@ def _run_mode(directory: pathlib.Path, rest: list[str]) -> int:
   options = command_line.options(mode, of_task, rest)
   from seqjax.train import restore  # Orbax takes a while
 
-  task, params, step = restore.load(directory)
+  task, params, step = restore.load(directory, FLAGS.checkpoint)
   if of_task:
     print(getattr(task, f"{mode}_mode")(params, **options))
     return 0
+  which = restore.which(directory, step)
+  print(f"checkpoint of step {step}, the {which}")
   results = {}
   for split in ("validation", "test"):
     if values := task.evaluate_split(params, split)[0]:
       results[split] = values
       for name, value in values.items():
         print(f"{split} {name}: {value:.4f}")
-  files.write_json(directory / "evaluation.json", {"step": step, **results})
+  found = {"step": step, "checkpoint": which, **results}
+  files.write_json(directory / "evaluation.json", found)
   return 0
 
 

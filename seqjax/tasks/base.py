@@ -111,20 +111,40 @@ class Task(abc.ABC):
     """What later runs need beside the parameters, as JSON; data is loaded."""
     return {}
 
+  def vocabularies(self) -> dict[str, Any]:
+    """What rows or columns of parameters stand for, as JSON.
+
+    `{"embed": [symbols ...], "head": [labels ...]}`: a parameter is what is
+    named here or lies in it, "head.kernel" say. Where another run's differ,
+    `config.init_from` leaves that parameter out, even if its shape agrees.
+    """
+    return {}
+
   def init(self, key: jax.Array) -> Any:
     """Draws the parameters: nested dicts of arrays."""
     return nn.functionalize(self._model(key))[0]
 
-  @functools.cached_property
+  @property
   def apply(self) -> Callable[..., Any]:
     """The model as a pure function, `apply(params, ..., method="__call__")`."""
+    return self._abstract[1]
+
+  @property
+  def shapes(self) -> Any:
+    """Shapes and dtypes of the parameters."""
+    return self._abstract[0]
+
+  @functools.cached_property
+  def _abstract(self) -> tuple[Any, Callable[..., Any]]:
+    """`(shapes, apply)` of a model whose parameters are not drawn."""
     found = []
 
     def build(key):
-      found.append(nn.functionalize(self._model(key))[1])
+      params, apply = nn.functionalize(self._model(key))
+      found.append(apply)
+      return params
 
-    jax.eval_shape(build, jax.random.key(0))  # nothing is drawn
-    return found[0]
+    return jax.eval_shape(build, jax.random.key(0)), found[0]
 
   def _model(self, key: jax.Array) -> Any:
     """`build`; what a layer refuses is a mistake in the config."""

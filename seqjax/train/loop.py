@@ -19,9 +19,17 @@ from seqjax.errors import InputError, TrainingDiverged
 from seqjax.nn.functional import count_params
 from seqjax.show import training
 from seqjax.tasks import base
-from seqjax.train import checkpoint, metrics, probes, progress, workdir
-from seqjax.train.restore import CHECKPOINTS, warn
+from seqjax.train import (
+  best,
+  checkpoint,
+  init_from,
+  metrics,
+  probes,
+  progress,
+  workdir,
+)
 from seqjax.train.restore import load as load
+from seqjax.train.restore import warn
 from seqjax.train.train_state import (
   init_state,
   make_shardings,
@@ -31,6 +39,8 @@ from seqjax.train.train_state import (
 
 def train(config: Config, directory: pathlib.Path) -> int:
   """Trains, or goes on training, in `directory` until `config.steps`.
+
+  Or until `config.patience` evaluations brought nothing better.
 
   Args:
     config: what an experiment file returns.
@@ -50,7 +60,7 @@ def train(config: Config, directory: pathlib.Path) -> int:
   config = base.resolve(config)
   _check_config(config)
   shardings = make_shardings(config.batch_size)
-  folder, needed = directory / CHECKPOINTS, directory / base.STATE_FILE
+  folder, needed = directory / checkpoint.FOLDER, directory / base.STATE_FILE
   with contextlib.ExitStack() as stack:
     stack.enter_context(workdir.locked(directory))
     stack.enter_context(jax.set_mesh(shardings.mesh))
@@ -65,26 +75,34 @@ def train(config: Config, directory: pathlib.Path) -> int:
       init = functools.partial(init_state, task, config)
       shapes = jax.eval_shape(init)
 
-    # Where to begin: the newest whole checkpoint, or step 0.
+    # Where to begin: the newest whole checkpoint, or step 0, which may have
+    # parameters of another run.
     layout = shardings.of_state(shapes)
     target = checkpoint.abstract(shapes, layout)
     restored = checkpoint.restore_latest(folder, target, warn)
+    taken, told, seconds_before, record = {}, "", 0.0, best.Best()
     if restored is None:
-      state, seconds_before = jax.jit(init, out_shardings=layout)(), 0.0
+      if config.init_from:
+        taken, told = init_from.take(config.init_from, task, shapes.params)
+      state = jax.jit(init, out_shardings=layout)(taken)
     else:
       state, extra = restored
       batches.set_state(extra["data"])
-      seconds_before = extra["seconds"]
+      seconds_before, record = extra["seconds"], best.Best(**extra["best"])
     start = int(state.step)
     train_step = make_train_step(task, config, state, shardings)
     probe = probes.GradientProbe(config, task, directory)
-    # What is wrong with a batch, the loss or the probe is found here.
+    # What is wrong with a batch, the loss, an evaluation or the probe is found
+    # here.
     with settings.missing_fields():
       position = batches.get_state()
       first = next(batches)
       batches.set_state(position)
       train_step.eval_shape(state, first)
       probe.check(state, first)
+      nothing = best.check(
+        config, task, state.evaluated, shardings.place, begun
+      )
     if not begun:
       files.write_json(needed, task.state(), indent=None)
     workdir.save_config(directory, config)
@@ -101,12 +119,24 @@ def train(config: Config, directory: pathlib.Path) -> int:
       f" {'from step ' + str(start) if start else 'from the beginning'}"
       f" to step {config.steps}, in {directory}"
     )
+    for line in filter(None, (told, nothing)):
+      bar.say(line)
 
     log = _Log(config, task, writer, bar)
     begin = time.monotonic()
+
+    def save():
+      seconds = seconds_before + time.monotonic() - begin
+      extra = {"data": batches.get_state(), "seconds": seconds}
+      extra["best"] = record._asdict()
+      checkpoints.save(state, extra, record.step)
+
+    if taken:
+      save()  # so that the other run is not read again
+    end = start if record.waited(config.patience) else config.steps
     waiting = None  # metrics of the step before, not fetched yet
     step = start
-    for step in range(start + 1, config.steps + 1):
+    for step in range(start + 1, end + 1):
       batch = shardings.place(next(batches))
       state, step_metrics = train_step(state, batch)
       # The device is at work on this step while the host reads the last one.
@@ -138,17 +168,20 @@ def train(config: Config, directory: pathlib.Path) -> int:
         if values:
           writer.write("validation", step, values)
           bar.say(f"step {step}: validation {_format(values)}")
+          value = best.measure(config, values)
+          record = record.after(step, value, config.best_mode)
+          if record.waited(config.patience):
+            end = step
+          saves = saves or record.step == step or end == step
       if saves:
-        seconds = seconds_before + time.monotonic() - begin
-        extra = {"data": batches.get_state(), "seconds": seconds}
-        checkpoints.save(state, extra)
+        save()
       if evaluates or saves or probe.due(step):
         log.restart_clock()
-      if stopping:
+      if stopping or end == step:
         break
 
     checkpoints.wait()
-    if stop.signal is not None and step < config.steps:
+    if stop.signal is not None and step < end:
       bar.say(
         f"{signal.Signals(stop.signal).name}: saved step {step}; the same"
         " command goes on from there"
@@ -157,12 +190,29 @@ def train(config: Config, directory: pathlib.Path) -> int:
 
     seconds = seconds_before + time.monotonic() - begin
     bar.say(f"step {step} done; training took {progress.clock(seconds)}")
-    _show(config, task, state.evaluated, directory, writer, bar)
+    the_best = f"step {record.step}, {config.best_metric} {record.value:.4f}"
+    if record.waited(config.patience):
+      bar.say(
+        f"stopped: {record.since} evaluations without a better one than"
+        f" {the_best}; to go on raise --config.patience, now {config.patience}"
+      )
+
+    def params_to_show():
+      if record.step in (0, step):
+        return state.evaluated
+      params, shown = checkpoint.restore_params(
+        folder, target.params, "best", warn
+      )
+      if shown == record.step:
+        bar.say(f"the showcase is of the best: {the_best}")
+      return params
+
+    _show(config, task, params_to_show, directory, writer, bar)
     bar.say(f"Metrics: {directory / files.METRICS_FILE}")
     return 0
 
 
-def _show(config, task, params, directory, writer, bar) -> None:
+def _show(config, task, params_to_show, directory, writer, bar) -> None:
   """Showcase and pictures. The run is done, whatever happens to them."""
   folder = directory / "showcase"
   folder.mkdir(exist_ok=True)
@@ -176,7 +226,7 @@ def _show(config, task, params, directory, writer, bar) -> None:
       config.optimizer.clip_norm,
     ):
       bar.say(f"Loss and gradient norm over steps: {picture}")
-    if text := task.showcase(params, folder):
+    if text := task.showcase(params_to_show(), folder):
       writer.text("showcase", config.steps, text)
       bar.say(f"\n{text}")
   except Exception as error:  # of any kind: it must not cost the run

@@ -1,7 +1,7 @@
-"""A saved run opened again; nothing that trains is imported for it."""
+"""A run as it was saved, to be used: without its data, on one device."""
 
-import functools
 import pathlib
+import sys
 from typing import Any
 
 import jax
@@ -9,40 +9,58 @@ import jax
 from seqjax import config as settings
 from seqjax.errors import InputError
 from seqjax.tasks import base
-from seqjax.train import checkpoint, workdir
-from seqjax.train.train_state import init_state, make_shardings
+from seqjax.train import workdir
+from seqjax.train.checkpoint import (
+  FOLDER,
+  abstract,
+  best_step,
+  check_needed,
+  restore_params,
+  saved_steps,
+)
 
-CHECKPOINTS = "checkpoints"
 
+def load(
+  directory: pathlib.Path, checkpoint: str = "best"
+) -> tuple[base.Task, Any, int]:
+  """The task and the parameters of a run; nothing else of it is read.
 
-def load(directory: pathlib.Path) -> tuple[base.Task, Any, int]:
-  """A run as it was saved last, on one device, without its data.
+  Args:
+    directory: of the run.
+    checkpoint: which: the "best" by `config.best_metric`, or the "last".
+      Without a validation part the last is the best.
 
   Returns:
-    `(task, params, step)`: of the newest whole checkpoint.
+    `(task, params, step)`: parameters of that checkpoint, or of the newest one
+    where it is damaged, which is told; averaged ones if there are any.
 
   Raises:
     InputError: there is none, or it is of another format.
   """
+  if checkpoint not in workdir.CHECKPOINTS:
+    raise InputError(f"--checkpoint is {checkpoint!r}, expected best or last")
   config = workdir.load_config(directory)
-  folder = directory / CHECKPOINTS
-  if not checkpoint.saved_steps(folder):
+  folder = directory / FOLDER
+  if not saved_steps(folder):
     raise InputError(
       f"--workdir={directory} holds no checkpoint yet; train with this"
       " --workdir first"
     )
-  checkpoint.check_needed(folder, directory / base.STATE_FILE)
+  check_needed(folder, directory / base.STATE_FILE)
   task = base.create(config, directory)
-  shardings = make_shardings(config.batch_size, jax.devices()[:1])
   with settings.missing_fields():
-    shapes = jax.eval_shape(functools.partial(init_state, task, config))
-  target = checkpoint.abstract(shapes, shardings.of_state(shapes))
-  restored = checkpoint.restore_latest(folder, target, warn)
-  assert restored is not None  # there are checkpoints
-  state, _ = restored
-  return task, state.evaluated, int(state.step)
+    shapes = task.shapes
+  device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+  target = abstract(shapes, device)
+  return task, *restore_params(folder, target, checkpoint, warn)
+
+
+def which(directory: pathlib.Path, step: int) -> str:
+  """What the checkpoint of `step` is to the run: "best" or "last"."""
+  best = best_step(directory / FOLDER)
+  return "best" if step == best else "last"
 
 
 def warn(message: str) -> None:
-  """Tells of what does not end a run."""
-  print(f"warning: {message}", flush=True)
+  """Says what is amiss and goes on."""
+  print(f"warning: {message}", file=sys.stderr)
