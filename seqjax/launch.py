@@ -35,7 +35,7 @@ flags.DEFINE_string(
 flags.DEFINE_enum(
   "checkpoint",
   "best",
-  ["best", "last"],
+  workdir.CHECKPOINTS,
   "What a mode takes of a run: the best by config.best_metric, or the last. Not"
   " in training.",
 )
