@@ -2,7 +2,7 @@
 
 import json
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from seqjax.errors import InputError
@@ -34,18 +34,31 @@ def read_json(path: pathlib.Path) -> Any:
     raise InputError(f"{path} cannot be read ({error})") from error
 
 
-def read_records(workdir: pathlib.Path) -> list[dict[str, Any]]:
+def read_records(
+  workdir: pathlib.Path, warn: Callable[[str], None] = lambda line: None
+) -> list[dict[str, Any]]:
   """`metrics.jsonl`, an object a line; none if there is no file yet.
 
-  A line cut short by a crash is dropped.
+  A line cut short, by a crash or because it is being written, is dropped.
+
+  Args:
+    workdir: of the run.
+    warn: is told in one line if other lines were damaged and dropped, too.
   """
-  path, found = workdir / METRICS_FILE, []
+  path, found, damaged = workdir / METRICS_FILE, [], 0
   if path.exists():
-    for line in path.read_text("utf-8").splitlines():
+    content = path.read_text("utf-8", errors="replace")
+    for line in content.splitlines(keepends=True):
       try:
-        found.append(json.loads(line))
+        record = json.loads(line)
       except ValueError:
-        continue
+        record = None
+      if isinstance(record, dict):
+        found.append(record)
+      elif line.strip() and line.endswith("\n"):
+        damaged += 1
+  if damaged:
+    warn(f"{path} has {damaged} damaged line(s), left out")
   return found
 
 

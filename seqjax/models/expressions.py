@@ -10,7 +10,7 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from seqjax.errors import InputError
@@ -165,6 +165,51 @@ class Grammar:
     return isinstance(hint, type) and any(
       issubclass(kind, hint) for kind in self.classes.values()
     )
+
+
+def brief(texts: Sequence[str]) -> list[str]:
+  """Expressions without what they have in common, to be told apart.
+
+    brief(["lstm(bias=1.0, peepholes=True)", "lstm(bias=1.0, peepholes=False)",
+           "gru(reset_after=True)"])
+    ["lstm(peepholes=True)", "lstm(peepholes=False)", "gru"]
+
+  Args:
+    texts: from `Grammar.spell`; left as they are if one is no expression.
+  """
+  try:
+    trees = [ast.parse(text, mode="eval").body for text in texts]
+  except (SyntaxError, ValueError, MemoryError, RecursionError):
+    return list(texts)
+  if not all(isinstance(tree, ast.Call | ast.Name) for tree in trees):
+    return list(texts)
+  return [_brief(tree, trees) for tree in trees]
+
+
+def _brief(tree: ast.expr, trees: Sequence[ast.expr]) -> str:
+  """`tree` without the options that are equal in all of its name."""
+  name, options = _parts(tree)
+  alike = [parts for of, parts in map(_parts, trees) if of == name]
+  shown = []
+  for option, value in options.items():
+    peers = [parts[option] for parts in alike if option in parts]
+    texts = {ast.unparse(peer) for peer in peers}
+    inner = isinstance(value, ast.Call | ast.Name)
+    if inner or len(texts) > 1 or len(peers) < len(alike):
+      text = _brief(value, peers) if inner else ast.unparse(value)
+      shown.append(text if isinstance(option, int) else f"{option}={text}")
+  return f"{name}({', '.join(shown)})" if shown else name
+
+
+def _parts(tree: ast.expr) -> tuple[str, dict[int | str, ast.expr]]:
+  """Name and options; those without a name by their number."""
+  if not isinstance(tree, ast.Call):
+    return ast.unparse(tree), {}
+  options: dict[int | str, ast.expr] = dict(enumerate(tree.args))
+  options.update(
+    {keyword.arg or "**": keyword.value for keyword in tree.keywords}
+  )
+  return ast.unparse(tree.func), options
 
 
 _WRITTEN = "expected a name or a call such as name(option=1)"

@@ -6,6 +6,7 @@ grey and by colour-blind readers.
 
 import functools
 import pathlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -111,14 +112,22 @@ def _family(character: str) -> str | None:
 
 
 def figure(
-  width: float, height: float, rows: int = 1, columns: int = 1
+  width: float,
+  height: float,
+  rows: int = 1,
+  columns: int = 1,
+  widths: Sequence[float] | None = None,
 ) -> tuple[Figure, list[Axes]]:
   """`(figure, axes)`, inches; no global state, nothing to close.
 
   Axes are in the order of reading; those of a column share their x axis.
+  `widths` are those of the columns, as parts of the whole; default equal ones.
   """
   made = Figure(figsize=(width, height), layout="constrained")
-  axes = list(made.subplots(rows, columns, sharex="col", squeeze=False).flat)
+  grid = made.subplots(
+    rows, columns, sharex="col", squeeze=False, width_ratios=widths
+  )
+  axes = list(grid.flat)
   for axis in axes:
     axis.grid(True, which="major", color="#dddddd", linewidth=0.5)
     axis.set_axisbelow(True)
@@ -180,7 +189,9 @@ def legend_above(figure: Figure, axis: Axes, **options: Any) -> None:
   )
 
 
-def save(figure: Figure, path: pathlib.Path, *, svg: bool = False) -> None:
+def save(
+  figure: Figure, path: pathlib.Path, *, svg: bool = False, title: str = ""
+) -> None:
   """Writes the picture.
 
   Args:
@@ -188,12 +199,14 @@ def save(figure: Figure, path: pathlib.Path, *, svg: bool = False) -> None:
       with an installed one that has them.
     path: the PNG.
     svg: an SVG of the same name beside it.
+    title: written into the PNG, where a program finds it again.
   """
   for drawn in figure.findobj(Text):
     assert isinstance(drawn, Text)
     families = {_family(c) for c in drawn.get_text() if c.isprintable()}
     if others := sorted(family for family in families if family):
       drawn.set_fontfamily([*drawn.get_fontfamily(), *others])
-  figure.savefig(path, dpi=150)
+  marked = {"metadata": {"Title": title}} if title else {}
+  figure.savefig(path, dpi=150, **marked)
   if svg:
     figure.savefig(path.with_suffix(".svg"))

@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 import seqjax
 from seqjax import GRU, LRU, LSTM
 from seqjax.errors import InputError
-from seqjax.models import layers
+from seqjax.models import expressions, layers
 from seqjax.recurrence import Checkpointed, Fused, Newton, Scan
 from seqjax.recurrence.truncated import Truncated
 from tests import table
@@ -309,3 +309,27 @@ def test_what_other_fields_give_is_not_written_twice():
   resolved = layers.resolve(model(gradient="Truncated(2, 4)", method="auto"))
   assert resolved.gradient == "truncated(k1=2, k2=4)"
   assert resolved.method == "auto"
+
+
+@pytest.mark.parametrize(
+  ("texts", "short"),
+  [
+    (["lstm(a=1, b=2)", "gru(a=1)"], ["lstm", "gru"]),
+    (["lstm(a=1, b=2)", "lstm(a=1, b=3)"], ["lstm(b=2)", "lstm(b=3)"]),
+    (["lstm(a=1)", "lstm"], ["lstm(a=1)", "lstm"]),
+    (["auto", "fused(a=1)"], ["auto", "fused"]),
+    (
+      ["zoneout(gru(a=1), h=0.1, c=0)", "zoneout(gru(a=1), h=0.2, c=0)"],
+      ["zoneout(gru, h=0.1)", "zoneout(gru, h=0.2)"],
+    ),
+    (["f(gru(a=1, b=1))", "f(gru(a=2, b=1))"], ["f(gru(a=1))", "f(gru(a=2))"]),
+    (["f(x, of=g(a=1))", "f(y, of=h)"], ["f(x, of=g)", "f(y, of=h)"]),
+    # No expressions: as they are.
+    (["my text.txt", "lstm(a=1)"], ["my text.txt", "lstm(a=1)"]),
+    (["8", "16"], ["8", "16"]),
+    (["a/b(c)", "f(a=1)"], ["a/b(c)", "f(a=1)"]),
+    (["", "("], ["", "("]),
+  ],
+)
+def test_what_tells_expressions_apart(texts, short):
+  assert expressions.brief(texts) == short
