@@ -62,7 +62,7 @@ def _decayed(
   rule: optax.GradientTransformation, config: Config, rate: optax.Schedule
 ) -> optax.GradientTransformation:
   """A rule, and AdamW's weight decay beside it: - rate * weight_decay * p."""
-  decay = lambda step: -rate(step) * config.weight_decay
+  decay = lambda step: -config.weight_decay * rate(step)
   return optax.chain(rule, optax.add_decayed_weights(decay, _matrices))
 
 
