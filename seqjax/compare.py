@@ -8,6 +8,9 @@ fields in which it differs from the others. Its runs' best evaluations, by the
 validation metric that config.best_metric names, are one mean and one sample
 deviation; so are the test metrics, where --mode=evaluate or cross_validate has
 left them. A run may still be training. What is no run is skipped and said.
+
+  --output=FILE.png  the metric over steps and the best of each run; default
+                     comparison.png, empty for none
 """
 
 import json
@@ -210,11 +213,11 @@ def labels(groups: Sequence[Group]) -> tuple[list[str], list[list[str]]]:
   return fields, [[column[i] for column in columns] for i in range(len(groups))]
 
 
-def table(groups: Sequence[Group]) -> rich.table.Table:
-  """A row a group, the best first; a column that would be empty is left out."""
+def columns(groups: Sequence[Group]) -> dict[str, list[str]]:
+  """What the table shows, a cell a group; an empty column is left out."""
   config = groups[0].runs[0].config
   fields, rows = labels(groups)
-  columns: dict[str, list[str]] = {
+  found: dict[str, list[str]] = {
     "": [str(number) for number in range(1, len(groups) + 1)],
     "config": [
       " ".join(f"{f}={w}" for f, w in zip(fields, words, strict=True))
@@ -225,27 +228,42 @@ def table(groups: Sequence[Group]) -> rich.table.Table:
     f"validation {config['best_metric']}": [
       _spread(group.validation, len(group.runs)) for group in groups
     ],
-    "best at": [
-      _range([run.best[0] for run in group.runs if run.best])
-      for group in groups
-    ],
   }
   for name in dict.fromkeys(name for group in groups for name in group.test):
-    columns[f"test {name}"] = [
+    found[f"test {name}"] = [
       _spread(group.test.get(name), len(group.runs)) for group in groups
     ]
   for name in dict.fromkeys(name for group in groups for name in group.rates):
-    found = [group.rates.get(name) for group in groups]
-    columns[name.replace("_per_second", "/s")] = [
-      f"{rate.mean:,.0f}" if rate else "" for rate in found
+    rates = [group.rates.get(name) for group in groups]
+    found[name.replace("_per_second", "/s")] = [
+      f"{rate.mean:,.0f}" if rate else "" for rate in rates
     ]
-  columns = {name: cells for name, cells in columns.items() if any(cells)}
-  made = rich.table.Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
-  for name in columns:
-    left = name == "config"
-    made.add_column(name, justify="left" if left else "right", overflow="fold")
-  for cells in zip(*columns.values(), strict=True):
-    made.add_row(*cells)
+  return {name: cells for name, cells in found.items() if any(cells)}
+
+
+def _print(groups: Sequence[Group]) -> None:
+  """The table; where it is too wide, what differs stands above it."""
+  console = rich.console.Console(highlight=False, emoji=False, markup=False)
+  room = console.width if console.is_terminal else math.inf
+  console.width = 10_000  # a row stays a line
+  cells = columns(groups)
+  made = _table(cells)
+  if console.measure(made).maximum > room and "config" in cells:
+    for number, differs in zip(cells[""], cells.pop("config"), strict=True):
+      console.print(f"{number:>2}   {differs}", soft_wrap=True)
+    made = _table(cells)
+  console.print(made)
+
+
+def _table(cells: dict[str, list[str]]) -> rich.table.Table:
+  made = rich.table.Table(
+    box=rich.box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+  )
+  for name in cells:
+    justify = "left" if name == "config" else "right"
+    made.add_column(name, justify=justify, overflow="fold")
+  for row in zip(*cells.values(), strict=True):
+    made.add_row(*row)
   return made
 
 
@@ -332,14 +350,9 @@ def main(argv: list[str]) -> int:
   """Runs the command line; returns the exit code."""
   values = flags.FlagValues()
   values.set_gnu_getopt(True)  # flags may follow the directories
-  flags.DEFINE_string(
-    "output",
-    "comparison.png",
-    "The picture, the metric over steps; empty for none.",
-    flag_values=values,
-  )
+  flags.DEFINE_string("output", "comparison.png", "", flag_values=values)
   if {"--help", "-help", "-h", "--helpfull"} & set(argv[1:]):
-    print(f"{__doc__}\nflags:{values.get_help()}")
+    print(__doc__)
     return 0
   try:
     try:
@@ -352,10 +365,7 @@ def main(argv: list[str]) -> int:
     if output:
       _check_output(output)
     groups = compare(directories)
-    console = rich.console.Console(highlight=False, emoji=False, markup=False)
-    if not console.is_terminal:
-      console.width = 1_000  # a row stays a line
-    console.print(table(groups))
+    _print(groups)
     if output:
       print(_draw(groups, output))
     return 0

@@ -112,13 +112,13 @@ def test_the_table(sweep, capsys):
   assert code == 0
   header, _, *rows = (line.split() for line in out.splitlines() if line.strip())
   assert " ".join(header) == (
-    "config runs steps validation loss best at test loss chars/s"
+    "config runs steps validation loss test loss chars/s"
   )
   # Best first; n is said where it is not that of the runs.
   assert [" ".join(row) for row in rows] == [
-    "1 model.cell=gru 2 20–30 of 30 1.20 ± 0.28 20–30 3.0 ± 1.4 175",
-    "2 model.cell=lstm(peepholes=True) 1 30 2 ± – 20 200",
-    "3 model.cell=lstm(peepholes=False) 3 30 2.50 ± 0.50 10–20 5 ± – (n=1) 200",
+    "1 model.cell=gru 2 20–30 of 30 1.20 ± 0.28 3.0 ± 1.4 175",
+    "2 model.cell=lstm(peepholes=True) 1 30 2 ± – 200",
+    "3 model.cell=lstm(peepholes=False) 3 30 2.50 ± 0.50 5 ± – (n=1) 200",
   ]
   # Of a1, whose best is of step 20 and whose test is of step 30.
   assert err.count("\n") == 1
@@ -313,3 +313,19 @@ def test_nothing_is_said_but_to_who_listens(sweep):
   assert [line.startswith("skipped: ") for line in said] == [False, True]
   with pytest.raises(InputError, match="nope does not exist"):
     compare.compare([sweep / "nope"])
+
+
+def test_on_a_narrow_terminal_what_differs_stands_above(
+  sweep, capsys, monkeypatch
+):
+  monkeypatch.setenv("FORCE_COLOR", "1")
+  monkeypatch.setenv("TERM", "xterm")
+  for width, lines in ((100, 5), (60, 8)):
+    monkeypatch.setenv("COLUMNS", str(width))
+    code, out, _ = run(capsys, *sorted(sweep.iterdir()), "--output=")
+    assert code == 0
+    filled = [line for line in out.splitlines() if line.strip()]
+    assert len(filled) == lines
+    # No number is broken or cut.
+    assert "1.20 ± 0.28" in out
+    assert ("1   model.cell=gru\n" in out) == (width == 60)

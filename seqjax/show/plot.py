@@ -206,7 +206,6 @@ def save(
     families = {_family(c) for c in drawn.get_text() if c.isprintable()}
     if others := sorted(family for family in families if family):
       drawn.set_fontfamily([*drawn.get_fontfamily(), *others])
-  marked = {"metadata": {"Title": title}} if title else {}
-  figure.savefig(path, dpi=150, **marked)
+  figure.savefig(path, dpi=150, metadata={"Title": title} if title else None)
   if svg:
     figure.savefig(path.with_suffix(".svg"))

@@ -11,6 +11,9 @@ import pytest
 from seqjax.train import loop, workdir
 from tests import experiments
 
+# One process trains for all of these tests.
+pytestmark = pytest.mark.xdist_group("compare")
+
 ROOT = pathlib.Path(__file__).parents[2]
 SWEEP = [(cell, seed) for cell in ("lstm", "gru") for seed in range(3)]
 
