@@ -311,8 +311,8 @@ def _draw(groups: Sequence[Group], path: pathlib.Path) -> str:
     return "no picture: no run has evaluations of a validation part"
   try:
     from seqjax.show import compare as show
-  except ModuleNotFoundError as error:
-    return f"no picture: it needs {error.name}; pip install 'seqjax[train]'"
+  except InputError as error:  # without the library that draws
+    return f"no picture: {error}"
   config = groups[0].runs[0].config
   metric = f"validation {config['best_metric']}"
   try:
