@@ -84,7 +84,7 @@ def test_without_matplotlib_the_table_is_there(runs, tmp_path):
   )
   assert done.returncode == 0, done.stderr
   assert "model.cell=gru" in done.stdout
-  assert "no picture: it needs matplotlib" in done.stdout
+  assert "no picture: matplotlib is not installed" in done.stdout
   assert not (tmp_path / "comparison.png").exists()
 
 
