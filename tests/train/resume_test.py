@@ -31,7 +31,7 @@ COMMAND = [
   "--config.model.num_layers=2",
   "--config.model.dropout=0.3",
   "--config.log_every=2",
-  "--config.eval_every=1000",
+  "--config.eval_every=24",
   "--config.checkpoint_every=10",
   "--config.data.validation=0.01",
   "--config.showcase.num_tokens=5",
@@ -74,7 +74,7 @@ def kill(process):
 
 
 def final_state(workdir):
-  """Every array of the last checkpoint, by path."""
+  """Every array of the last checkpoint, by path, and what the best was."""
   with warnings.catch_warnings():
     warnings.filterwarnings("ignore", "Sharding info not provided")
     state = ocp.load(str(workdir / "checkpoints" / str(STEPS)), None)
@@ -84,7 +84,11 @@ def final_state(workdir):
   for name, leaf in arrays.items():
     if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
       arrays[name] = jax.random.key_data(leaf)
-  return {name: np.asarray(leaf) for name, leaf in arrays.items()}
+  found = {name: np.asarray(leaf) for name, leaf in arrays.items()}
+  metadata = ocp.metadata(str(workdir / "checkpoints" / str(STEPS)))
+  best = json.loads(metadata.custom_metadata["record"])["extra"]["best"]
+  assert best["step"] > 0
+  return {**found, "best": np.array(list(best.values()))}
 
 
 def assert_same_state(a, b):
@@ -196,8 +200,8 @@ def test_a_damaged_checkpoint_falls_back(whole_run, tmp_path, damage):
 def test_all_checkpoints_damaged_is_one_line(whole_run, tmp_path):
   workdir = tmp_path / "damaged"
   shutil.copytree(whole_run[0], workdir)
-  for step in (STEPS, STEPS - 10):
-    cut_in_half(largest_file(workdir / "checkpoints" / str(step)))
+  for checkpoint in (workdir / "checkpoints").iterdir():
+    cut_in_half(largest_file(checkpoint))
   output = finish(workdir, code=2)
   assert "error: " in output
   assert "no checkpoint can be read" in output
