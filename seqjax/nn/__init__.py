@@ -8,6 +8,7 @@ from seqjax.nn.functional import count_params as count_params
 from seqjax.nn.functional import functionalize as functionalize
 from seqjax.nn.layers import RNN as RNN
 from seqjax.nn.layers import Layer as Layer
+from seqjax.nn.parameters import Parameters as Parameters
 from seqjax.nn.read_out import affine as affine
 from seqjax.nn.read_out import tied_logits as tied_logits
 from seqjax.nn.sequential import Sequential as Sequential

@@ -4,10 +4,12 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from flax import nnx
 
 from seqjax.cells import base
 from seqjax.gradients.bidirectional import bidirectional_gradient_norms
 from seqjax.nn.layers import RNN, Layer
+from seqjax.nn.parameters import one_key
 from seqjax.recurrence.bidirectional import MERGES, bidirectional
 
 
@@ -34,7 +36,8 @@ class Bidirectional(Layer):
     *,
     merge: str = "concat",
     method: Any = "auto",
-    key: jax.Array,
+    key: jax.Array | None = None,
+    rngs: nnx.Rngs | None = None,
   ):
     base.check_choice("merge", merge, MERGES)
     sizes = forward.output_size, backward.output_size
@@ -43,7 +46,7 @@ class Bidirectional(Layer):
         f"merge is {merge!r}, expected 'concat' for outputs of different sizes,"
         f" {sizes[0]} and {sizes[1]}"
       )
-    keys = jax.random.split(key)
+    keys = jax.random.split(one_key(key, rngs))
     self.forward = RNN(forward, input_size, method=method, key=keys[0])
     self.backward = RNN(backward, input_size, method=method, key=keys[1])
     self.merge, self.method = merge, method

@@ -15,6 +15,7 @@ from flax import nnx
 from seqjax.cells import base
 from seqjax.gradients.norms import hidden_gradient_norms, together
 from seqjax.nn.embedding import look_up
+from seqjax.nn.parameters import Parameters, one_key
 from seqjax.recurrence import length_mask, unroll
 from seqjax.recurrence.truncated import Truncated
 from seqjax.recurrence.unroll import check_method, resolve_method
@@ -131,13 +132,14 @@ class RNN(Layer):
 
   Attributes:
     cell: the cell.
-    params: `nnx.Param` that holds the cell's whole NamedTuple.
+    params: `Parameters` of the cell, drawn from `key`, or from `rngs`.
     method: how the recurrence is evaluated, see `unroll`.
     gradient: "bptt", the exact one, or `Truncated(k1, k2)`: of what is trained;
       `gradient_norms` are those of the whole sequence.
 
   Raises:
-    ValueError: the method cannot run the cell; no such gradient.
+    ValueError: the method cannot run the cell; no such gradient; not exactly
+      one of `key` and `rngs`.
   """
 
   reads_tokens = True
@@ -147,7 +149,8 @@ class RNN(Layer):
     cell: base.Cell,
     input_size: int,
     *,
-    key: jax.Array,
+    key: jax.Array | None = None,
+    rngs: nnx.Rngs | None = None,
     method: Any = "auto",
     gradient: Any = "bptt",
   ):
@@ -157,7 +160,7 @@ class RNN(Layer):
         f"gradient is {gradient!r}, expected 'bptt' or Truncated(k1, k2)"
       )
     self.cell, self.method, self.gradient = cell, method, gradient
-    self.params = nnx.Param(cell.init(key, input_size))
+    self.params = Parameters(cell.init(one_key(key, rngs), input_size))
     self.output_size = cell.output_size
 
   def initial_carry(self, batch_shape):
