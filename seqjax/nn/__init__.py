@@ -1,4 +1,7 @@
-"""Flax NNX modules on top of cells: parameter containers, explicit keys."""
+"""Flax NNX modules on top of cells: parameter containers, explicit keys.
+
+For a user's own loop, or under `functionalize` for plain JAX; see docs/flax.md.
+"""
 
 from seqjax.nn.bidirectional import Bidirectional as Bidirectional
 from seqjax.nn.dropout import drop_tokens as drop_tokens

@@ -13,7 +13,7 @@ from seqjax.nn.parameters import one_key
 from seqjax.recurrence.bidirectional import MERGES, bidirectional
 
 
-class Bidirectional(Layer):
+class Bidirectional(Layer[tuple[Any, Any]]):
   """Two cells, one in each direction; see `recurrence.bidirectional`.
 
   Attributes:
@@ -30,8 +30,8 @@ class Bidirectional(Layer):
 
   def __init__(
     self,
-    forward: base.Cell,
-    backward: base.Cell,
+    forward: base.Cell[Any, Any],
+    backward: base.Cell[Any, Any],
     input_size: int,
     *,
     merge: str = "concat",
@@ -103,5 +103,5 @@ class Bidirectional(Layer):
       initial_carry=carry,
     )
 
-  def _params(self) -> tuple:
+  def _params(self) -> tuple[Any, Any]:
     return self.forward.params.get_value(), self.backward.params.get_value()

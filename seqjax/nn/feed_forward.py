@@ -10,7 +10,7 @@ from seqjax.nn.parameters import one_key
 from seqjax.nn.read_out import affine
 
 
-class FeedForward(Layer):
+class FeedForward(Layer[tuple[()]]):
   """A layer of a multilayer perceptron, every step on its own.
 
     y_t = tanh(x_t W + b)

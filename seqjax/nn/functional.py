@@ -12,7 +12,9 @@ import jax
 from flax import nnx
 
 
-def functionalize(module: nnx.Module) -> tuple[dict, Callable[..., Any]]:
+def functionalize(
+  module: nnx.Module,
+) -> tuple[dict[str, Any], Callable[..., Any]]:
   """Splits a module into its parameters and a pure function of them.
 
     params, apply = functionalize(LanguageModel(...))
@@ -46,6 +48,6 @@ def functionalize(module: nnx.Module) -> tuple[dict, Callable[..., Any]]:
   return nnx.to_pure_dict(state), apply
 
 
-def count_params(params) -> int:
+def count_params(params: Any) -> int:
   """The number of scalars in a tree of arrays."""
   return sum(leaf.size for leaf in jax.tree.leaves(params))
