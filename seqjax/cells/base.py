@@ -17,15 +17,12 @@ Axis letters used in the whole package:
 
 import abc
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-
-Params = Any  # a NamedTuple of arrays, or a tuple of such (Stack)
-Carry = Any  # a NamedTuple of floating-point arrays, or a tuple of such
 
 # `unroll` gives step t the key fold_in(key, t); this position, which no
 # sequence reaches, is the key of `prepare`.
@@ -49,11 +46,12 @@ class Rows:
   value: Any
 
 
-class Cell(abc.ABC):
+class Cell[Params, Carry](abc.ABC):
   """One time step of a recurrence.
 
-  What stays the same over a sequence is `params`, what changes is `carry`,
-  what arrives at each step is `inputs`.
+  What stays the same over a sequence is `params`, a NamedTuple of arrays (or a
+  tuple of such: `Stack`); what changes is `carry`, likewise; what arrives at
+  each step is `inputs`. A cell says the types of both: `Cell[Params, Carry]`.
 
   What stays the same but differs from row to row stands in the params as
   `Rows`. `init` cannot know it and leaves such a field None. `prepare` puts in
@@ -129,12 +127,12 @@ class Cell(abc.ABC):
     del batch_shape, key
     return params
 
-  def input_size(self, params: Params) -> int:
+  def input_size(self, params: Any) -> int:
     """The input features that `params` were made for."""
     return params.input_kernel.shape[0]
 
 
-class FactoredCell(Cell):
+class FactoredCell[Params, Carry](Cell[Params, Carry]):
   """A cell whose step is `update(carry, project(inputs), recur(carry))`.
 
   `project` does not see the carry, so it may run for all time steps as one
@@ -201,7 +199,7 @@ class FactoredCell(Cell):
     return self.update(params, carry, projected, self.recur(params, carry))
 
 
-class LinearCell(Cell):
+class LinearCell[Params, Carry](Cell[Params, Carry]):
   """A cell whose state s obeys s_t = a_t * s_(t-1) + b_t, entry by entry.
 
   a_t and b_t do not depend on the state, so all time steps can be evaluated in
@@ -262,7 +260,7 @@ def matmul(
   )
 
 
-def wide(dtype) -> jnp.dtype:
+def wide(dtype: Any) -> jnp.dtype:
   """`dtype`, or float32 in place of one of 16 bits."""
   dtype = jnp.dtype(dtype)
   return dtype if dtype.itemsize >= 4 else jnp.dtype("float32")
@@ -298,7 +296,7 @@ ACTIVATIONS = {
 }
 
 
-def check_choice(argument: str, value: str, choices) -> None:
+def check_choice(argument: str, value: str, choices: Iterable[str]) -> None:
   """Raises ValueError unless `value` is one of `choices`."""
   if value not in choices:
     listed = ", ".join(repr(choice) for choice in choices)
@@ -317,7 +315,7 @@ def check_rate(argument: str, value: float) -> None:
     raise ValueError(f"{argument} is {value!r}, expected a rate in [0, 1)")
 
 
-def check_cell(argument: str, value) -> None:
+def check_cell(argument: str, value: Any) -> None:
   """Raises ValueError unless `value` is a cell."""
   if not isinstance(value, Cell):
     raise ValueError(f"{argument} holds {value!r}, expected cells only")
@@ -328,13 +326,20 @@ def subkey(key: jax.Array | None, index: int) -> jax.Array | None:
   return None if key is None else jax.random.fold_in(key, index)
 
 
-def dropout_mask(key, rate: float, shape, dtype="float32") -> jax.Array:
+def dropout_mask(
+  key: Any, rate: float, shape: Sequence[int], dtype: Any = "float32"
+) -> jax.Array:
   """Entries 0 with probability `rate`, else 1 / (1 - rate)."""
   keep = jax.random.bernoulli(key, 1.0 - rate, shape)
   return keep.astype(dtype) / (1.0 - rate)
 
 
-def map_params(params: Params, *, weights=None, rows=None) -> Params:
+def map_params(
+  params: Any,
+  *,
+  weights: Callable[[Any], Any] | None = None,
+  rows: Callable[[Rows], Any] | None = None,
+) -> Any:
   """`params` with `weights(leaf)` for weights, `rows(Rows)` for `Rows`.
 
   What has no function stays as it is.
@@ -347,12 +352,12 @@ def map_params(params: Params, *, weights=None, rows=None) -> Params:
   return jax.tree.map(convert, params, is_leaf=_is_rows)
 
 
-def has_rows(params: Params) -> bool:
+def has_rows(params: Any) -> bool:
   """Whether something in `params` belongs to rows."""
   return any(map(_is_rows, jax.tree.leaves(params, is_leaf=_is_rows)))
 
 
-def rows_of(cell: Cell, params: Params, field: str, method: str) -> Any:
+def rows_of(cell: Cell[Any, Any], params: Any, field: str, method: str) -> Any:
   """What the `Rows` in a field of `params` hold.
 
   Args:

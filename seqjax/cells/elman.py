@@ -20,7 +20,7 @@ class ElmanCarry(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class Elman(base.FactoredCell):
+class Elman(base.FactoredCell[ElmanParams, ElmanCarry]):
   """Simple RNN; the output is the new state.
 
     h_t = activation(x_t W_x + h_(t-1) W_h + b)

@@ -1,7 +1,7 @@
 """Recurrences that feed back what they put out."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,9 @@ class OutputFeedbackCarry(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class OutputFeedback(base.FactoredCell):
+class OutputFeedback(
+  base.FactoredCell[OutputFeedbackParams, OutputFeedbackCarry]
+):
   """The Jordan network: the output, not the state, is fed back.
 
     h_t = activation(x_t W_x + y_(t-1) W_y + b)
@@ -114,19 +116,21 @@ class OutputFeedback(base.FactoredCell):
     return OutputFeedbackCarry(output), output
 
 
-class AutoregressiveParams(NamedTuple):
-  cell: base.Params
+class AutoregressiveParams[Params](NamedTuple):
+  cell: Params
   output_kernel: jax.Array  # [cell.output_size, output_size]
   output_bias: jax.Array  # [output_size]
 
 
-class AutoregressiveCarry(NamedTuple):
-  cell: base.Carry
+class AutoregressiveCarry[Carry](NamedTuple):
+  cell: Carry
   output: jax.Array  # [*batch, output_size]
 
 
 @dataclasses.dataclass(frozen=True)
-class Autoregressive(base.Cell):
+class Autoregressive[Params, Carry](
+  base.Cell[AutoregressiveParams[Params], AutoregressiveCarry[Carry]]
+):
   """Feeds a cell its own last prediction beside the inputs.
 
     carry_t, o_t = cell.step(carry_(t-1), [x_t, y_(t-1)])
@@ -147,14 +151,16 @@ class Autoregressive(base.Cell):
     output_size: size of the prediction y.
   """
 
-  cell: base.Cell
+  cell: base.Cell[Params, Carry]
   output_size: int
 
   def __post_init__(self):
     base.check_cell("cell", self.cell)
     base.check_size("output_size", self.output_size)
 
-  def init(self, key: jax.Array, input_size: int) -> AutoregressiveParams:
+  def init(
+    self, key: jax.Array, input_size: int
+  ) -> AutoregressiveParams[Params]:
     key_cell, key_o = jax.random.split(key)
     return AutoregressiveParams(
       self.cell.init(key_cell, input_size + self.output_size),
@@ -168,10 +174,10 @@ class Autoregressive(base.Cell):
   def noisy(self) -> bool:
     return self.cell.noisy
 
-  def input_size(self, params: AutoregressiveParams) -> int:
+  def input_size(self, params: Any) -> int:
     return self.cell.input_size(params.cell) - self.output_size
 
-  def initial_carry(self, params, batch_shape=()) -> AutoregressiveCarry:
+  def initial_carry(self, params, batch_shape=()) -> AutoregressiveCarry[Carry]:
     shape = (*batch_shape, self.output_size)
     return AutoregressiveCarry(
       self.cell.initial_carry(params.cell, batch_shape),
@@ -182,7 +188,9 @@ class Autoregressive(base.Cell):
     cell = self.cell.prepare(params.cell, batch_shape, key=key)
     return params._replace(cell=cell)
 
-  def readout(self, params, outputs: jax.Array) -> jax.Array:
+  def readout(
+    self, params: AutoregressiveParams[Params], outputs: jax.Array
+  ) -> jax.Array:
     """Predictions `[..., output_size]` from outputs of `cell`."""
     return base.affine(outputs, params.output_kernel, params.output_bias)
 

@@ -35,7 +35,7 @@ class GRUCarry(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class GRU(base.FactoredCell):
+class GRU(base.FactoredCell[GRUParams | OriginalGRUParams, GRUCarry]):
   """Gated recurrent unit; the output is the new state.
 
     r_t = sigmoid(x_t W_xr + h_(t-1) W_hr + b_r)
@@ -129,7 +129,7 @@ class GRU(base.FactoredCell):
       inputs, params.input_kernel, params.bias, self.compute_dtype
     )
 
-  def recur(self, params, carry: GRUCarry) -> jax.Array:
+  def recur(self, params: GRUParams, carry: GRUCarry) -> jax.Array:
     bias = jnp.pad(params.candidate_bias, (2 * self.hidden_size, 0))
     return base.affine(
       carry.h, params.recurrent_kernel, bias, self.compute_dtype
@@ -149,7 +149,14 @@ class GRU(base.FactoredCell):
     h = (1 - z) * n + z * carry.h.astype(z.dtype)
     return GRUCarry(h), h
 
-  def step(self, params, carry, inputs, *, key=None):
+  def step(
+    self,
+    params: GRUParams | OriginalGRUParams,
+    carry: GRUCarry,
+    inputs: jax.Array,
+    *,
+    key: jax.Array | None = None,
+  ) -> tuple[GRUCarry, jax.Array]:
     if self.reset_after:
       return super().step(params, carry, inputs, key=key)
     size = self.hidden_size

@@ -20,7 +20,7 @@ class IndRNNCarry(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class IndRNN(base.FactoredCell):
+class IndRNN(base.FactoredCell[IndRNNParams, IndRNNCarry]):
   """Every unit sees its own past only; the output is the new state.
 
     h_t = activation(x_t W_x + u * h_(t-1) + b)

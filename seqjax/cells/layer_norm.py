@@ -44,7 +44,7 @@ class LayerNormLSTMParams(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class LayerNormLSTM(base.FactoredCell):
+class LayerNormLSTM(base.FactoredCell[LayerNormLSTMParams, LSTMCarry]):
   """LSTM with layer normalisation; the output is h_t.
 
     a_t = LN(x_t W_x; gain_x) + LN(h_(t-1) W_h; gain_h) + b
@@ -137,7 +137,7 @@ class LayerNormGRUParams(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class LayerNormGRU(base.FactoredCell):
+class LayerNormGRU(base.FactoredCell[LayerNormGRUParams, GRUCarry]):
   """GRU (`reset_after=True`) with layer normalisation; the output is h_t.
 
     r_t = sigmoid(LN(x_t W_xr; gain_xr) + LN(h_(t-1) W_hr; gain_hr) + b_r)

@@ -7,7 +7,7 @@ lose is that no gate sees the state; nonlinearity is left to the layers between.
 
 import dataclasses
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ class LinearCarry(NamedTuple):
   h: jax.Array  # [*batch, hidden_size]
 
 
-class _RealLinearCell(base.LinearCell):
+class _RealLinearCell[Params](base.LinearCell[Params, LinearCarry]):
   """The state is the carry's h, and it is the output."""
 
   hidden_size: int
@@ -28,7 +28,7 @@ class _RealLinearCell(base.LinearCell):
   def output_size(self) -> int:
     return self.hidden_size
 
-  def initial_carry(self, params, batch_shape=()) -> LinearCarry:
+  def initial_carry(self, params: Any, batch_shape=()) -> LinearCarry:
     shape = (*batch_shape, self.hidden_size)
     return LinearCarry(jnp.zeros(shape, params.bias.dtype))
 
@@ -50,7 +50,7 @@ class LinearRNNParams(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class LinearRNN(_RealLinearCell):
+class LinearRNN(_RealLinearCell[LinearRNNParams]):
   """The plain diagonal linear recurrence; the output is the new state.
 
     h_t = a * h_(t-1) + x_t W + b
@@ -122,7 +122,7 @@ class MinGRUParams(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class MinGRU(_RealLinearCell):
+class MinGRU(_RealLinearCell[MinGRUParams]):
   """A GRU whose gate and candidate see the input only; the output is h_t.
 
     z_t = sigmoid(x_t W_z + b_z)
@@ -186,7 +186,7 @@ class MinLSTMParams(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class MinLSTM(_RealLinearCell):
+class MinLSTM(_RealLinearCell[MinLSTMParams]):
   """An LSTM whose gates see the input only; the output is h_t.
 
     f_t = sigmoid(x_t W_f + b_f)
@@ -258,7 +258,7 @@ class LRUCarry(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class LRU(base.LinearCell):
+class LRU(base.LinearCell[LRUParams, LRUCarry]):
   """The linear recurrent unit: a complex diagonal recurrence.
 
     lambda = exp(-exp(nu) + i exp(theta))           (so |lambda| < 1, always)

@@ -29,7 +29,7 @@ class LSTMCarry(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class LSTM(base.FactoredCell):
+class LSTM(base.FactoredCell[LSTMParams, LSTMCarry]):
   """LSTM with forget gate (Gers, Schmidhuber, Cummins 2000).
 
     i_t = sigmoid(x_t W_xi + h_(t-1) W_hi + b_i)

@@ -23,7 +23,7 @@ class MGUCarry(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class MGU(base.Cell):
+class MGU(base.Cell[MGUParams, MGUCarry]):
   """A GRU with one gate; the output is the new state.
 
     f_t = sigmoid(x_t W_xf + h_(t-1) W_hf + b_f)

@@ -1,7 +1,7 @@
 """Regularisers inside the recurrence: zoneout and recurrent dropout."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +10,7 @@ from seqjax.cells import base
 
 
 @dataclasses.dataclass(frozen=True)
-class Zoneout(base.Cell):
+class Zoneout[Params, Carry](base.Cell[Params, Carry]):
   """Keeps entries of the state at random instead of zeroing them.
 
     with a key     s_t = d_t * s_(t-1) + (1 - d_t) * s'_t,  d_t ~ Bernoulli(p)
@@ -31,7 +31,7 @@ class Zoneout(base.Cell):
       whose carry has no h.
   """
 
-  cell: base.Cell
+  cell: base.Cell[Params, Carry]
   h: float = 0.0
   c: float = 0.0
 
@@ -44,7 +44,7 @@ class Zoneout(base.Cell):
   def output_size(self) -> int:
     return self.cell.output_size
 
-  def init(self, key: jax.Array, input_size: int):
+  def init(self, key: jax.Array, input_size: int) -> Params:
     params = self.cell.init(key, input_size)
     fields = getattr(self.cell.initial_carry(params), "_fields", ())
     if fields not in (("h",), ("h", "c")):
@@ -60,7 +60,7 @@ class Zoneout(base.Cell):
   def noisy(self) -> bool:
     return bool(self.h or self.c) or self.cell.noisy
 
-  def input_size(self, params) -> int:
+  def input_size(self, params: Any) -> int:
     return self.cell.input_size(params)
 
   def initial_carry(self, params, batch_shape=()):
@@ -69,7 +69,15 @@ class Zoneout(base.Cell):
   def prepare(self, params, batch_shape=(), *, key=None):
     return self.cell.prepare(params, batch_shape, key=key)
 
-  def step(self, params, carry, inputs, *, key=None):
+  def step(
+    self,
+    params: Params,
+    carry: Any,
+    inputs: jax.Array,
+    *,
+    key: jax.Array | None = None,
+  ) -> tuple[Carry, jax.Array]:
+    new_carry: Any
     new_carry, _ = self.cell.step(
       params, carry, inputs, key=base.subkey(key, 0)
     )
@@ -87,14 +95,16 @@ class Zoneout(base.Cell):
     return new_carry, new_carry.h
 
 
-class RecurrentDropoutParams(NamedTuple):
-  cell: base.Params
+class RecurrentDropoutParams[Params](NamedTuple):
+  cell: Params
   # [*batch, hidden_size], drawn by `prepare`.
   mask: base.Rows | None = None
 
 
 @dataclasses.dataclass(frozen=True)
-class RecurrentDropout(base.FactoredCell):
+class RecurrentDropout[Params, Carry](
+  base.FactoredCell[RecurrentDropoutParams[Params], Carry]
+):
   """Dropout on the state on its way into the recurrent kernel.
 
     recur(m * h_(t-1)) in place of recur(h_(t-1))
@@ -113,7 +123,7 @@ class RecurrentDropout(base.FactoredCell):
     ValueError: `rate` is out of range, or the cell does not factor.
   """
 
-  cell: base.FactoredCell
+  cell: base.FactoredCell[Params, Carry]
   rate: float
   variational: bool = True
 
@@ -145,13 +155,15 @@ class RecurrentDropout(base.FactoredCell):
   def output_size(self) -> int:
     return self.cell.output_size
 
-  def init(self, key: jax.Array, input_size: int) -> RecurrentDropoutParams:
+  def init(
+    self, key: jax.Array, input_size: int
+  ) -> RecurrentDropoutParams[Params]:
     params = self.cell.init(key, input_size)
     if not hasattr(self.cell.initial_carry(params), "h"):
       raise ValueError(f"cell is {self.cell}, expected one with h in its carry")
     return RecurrentDropoutParams(params)
 
-  def input_size(self, params) -> int:
+  def input_size(self, params: Any) -> int:
     return self.cell.input_size(params.cell)
 
   def initial_carry(self, params, batch_shape=()):
@@ -161,14 +173,16 @@ class RecurrentDropout(base.FactoredCell):
     cell = self.cell.prepare(params.cell, batch_shape, key=base.subkey(key, 0))
     if key is None or not self.variational or not self.rate:
       return params._replace(cell=cell)
-    carry = self.cell.initial_carry(cell, batch_shape)
+    carry: Any = self.cell.initial_carry(cell, batch_shape)
     mask = base.dropout_mask(base.subkey(key, 1), self.rate, carry.h.shape)
     return RecurrentDropoutParams(cell, base.Rows(mask))
 
   def project(self, params, inputs):
     return self.cell.project(params.cell, inputs)
 
-  def recur(self, params, carry):
+  def recur(
+    self, params: RecurrentDropoutParams[Params], carry: Any
+  ) -> jax.Array:
     if params.mask is not None:
       mask = base.align(params.mask.value, carry.h).astype(carry.h.dtype)
       carry = carry._replace(h=carry.h * mask)
@@ -180,7 +194,14 @@ class RecurrentDropout(base.FactoredCell):
   def activate(self, params, carry, pre):
     return self.cell.activate(params.cell, carry, pre)
 
-  def step(self, params, carry, inputs, *, key=None):
+  def step(
+    self,
+    params: RecurrentDropoutParams[Params],
+    carry: Any,
+    inputs: jax.Array,
+    *,
+    key: jax.Array | None = None,
+  ) -> tuple[Carry, jax.Array]:
     if key is not None and self.rate and not self.variational:
       mask = base.dropout_mask(key, self.rate, carry.h.shape)
       params = params._replace(mask=base.Rows(mask))

@@ -8,7 +8,8 @@ cells inside by any method. Wrappers that change the recurrence itself are in
 
 import abc
 import dataclasses
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,7 @@ from seqjax.cells import base
 
 
 @dataclasses.dataclass(frozen=True)
-class Stack(base.Cell):
+class Stack(base.Cell[tuple[Any, ...], tuple[Any, ...]]):
   """Layers on top of each other: the output of one is the input of the next.
 
     x^(0)_t = x_t
@@ -34,7 +35,7 @@ class Stack(base.Cell):
     ValueError: no layers, or something in `layers` is not a cell.
   """
 
-  layers: tuple[base.Cell, ...]
+  layers: tuple[base.Cell[Any, Any], ...]
 
   def __post_init__(self):
     object.__setattr__(self, "layers", tuple(self.layers))
@@ -51,23 +52,23 @@ class Stack(base.Cell):
   def noisy(self) -> bool:
     return any(layer.noisy for layer in self.layers)
 
-  def init(self, key: jax.Array, input_size: int) -> tuple:
+  def init(self, key: jax.Array, input_size: int) -> tuple[Any, ...]:
     params = []
     for index, layer in enumerate(self.layers):
       params.append(layer.init(jax.random.fold_in(key, index), input_size))
       input_size = layer.output_size
     return tuple(params)
 
-  def input_size(self, params) -> int:
+  def input_size(self, params: Any) -> int:
     return self.layers[0].input_size(params[0])
 
-  def initial_carry(self, params, batch_shape=()) -> tuple:
+  def initial_carry(self, params, batch_shape=()) -> tuple[Any, ...]:
     return tuple(
       layer.initial_carry(layer_params, batch_shape)
       for layer, layer_params in zip(self.layers, params, strict=True)
     )
 
-  def prepare(self, params, batch_shape=(), *, key=None) -> tuple:
+  def prepare(self, params, batch_shape=(), *, key=None) -> tuple[Any, ...]:
     return tuple(
       layer.prepare(layer_params, batch_shape, key=base.subkey(key, index))
       for index, (layer, layer_params) in enumerate(
@@ -76,7 +77,7 @@ class Stack(base.Cell):
     )
 
   def step(self, params, carry, inputs, *, key=None):
-    new_carry = []
+    new_carry: list[Any] = []
     for index, layer in enumerate(self.layers):
       layer_carry, inputs = layer.step(
         params[index], carry[index], inputs, key=base.subkey(key, index)
@@ -85,14 +86,14 @@ class Stack(base.Cell):
     return tuple(new_carry), inputs
 
 
-class Outer(base.Cell):
+class Outer[Params, Carry](base.Cell[Params, Carry]):
   """A wrapper around `cell` that does not touch the recurrence.
 
   The step of the cell inside gets fold_in(key, 0), `before` and `after` get
   fold_in(key, 1) and (key, 2).
   """
 
-  cell: base.Cell
+  cell: base.Cell[Any, Carry]
 
   @property
   def output_size(self) -> int:
@@ -102,31 +103,45 @@ class Outer(base.Cell):
   def noisy(self) -> bool:
     return self.cell.noisy
 
-  def inner(self, params):
+  def inner(self, params: Params) -> Any:
     """The parameters of `cell`. Default: these are all."""
     return params
 
-  def before(self, params, inputs: jax.Array, key) -> jax.Array:
+  def before(
+    self, params: Params, inputs: jax.Array, key: jax.Array | None
+  ) -> jax.Array:
     """The inputs of `cell`, one step `[*batch, input_size]`."""
     del params, key
     return inputs
 
-  def after(self, params, inputs: jax.Array, outputs: jax.Array, key):
+  def after(
+    self,
+    params: Params,
+    inputs: jax.Array,
+    outputs: jax.Array,
+    key: jax.Array | None,
+  ) -> jax.Array:
     """The output, from the wrapper's inputs and the outputs of `cell`."""
     del params, inputs, key
     return outputs
 
   @abc.abstractmethod
-  def init(self, key: jax.Array, input_size: int):
+  def init(self, key: jax.Array, input_size: int) -> Params:
     """See `Cell.init`."""
 
-  def input_size(self, params) -> int:
+  def input_size(self, params: Any) -> int:
     return self.cell.input_size(self.inner(params))
 
   def initial_carry(self, params, batch_shape=()):
     return self.cell.initial_carry(self.inner(params), batch_shape)
 
-  def prepare(self, params, batch_shape=(), *, key=None):
+  def prepare(
+    self,
+    params: Params,
+    batch_shape: Sequence[int] = (),
+    *,
+    key: jax.Array | None = None,
+  ) -> Params:
     return self.cell.prepare(params, batch_shape, key=key)
 
   def step(self, params, carry, inputs, *, key=None):
@@ -138,7 +153,7 @@ class Outer(base.Cell):
 
 
 @dataclasses.dataclass(frozen=True)
-class Residual(Outer):
+class Residual[Params, Carry](Outer[Params, Carry]):
   """Adds the input to the output: y_t = x_t + cell(x_t).
 
   He et al. 2016, "Deep residual learning"; between recurrent layers Wu et al.
@@ -152,12 +167,12 @@ class Residual(Outer):
     ValueError: from `init`, if the sizes differ.
   """
 
-  cell: base.Cell
+  cell: base.Cell[Params, Carry]
 
   def __post_init__(self):
     base.check_cell("cell", self.cell)
 
-  def init(self, key: jax.Array, input_size: int):
+  def init(self, key: jax.Array, input_size: int) -> Params:
     if input_size != self.cell.output_size:
       raise ValueError(
         f"input_size is {input_size}, expected {self.cell.output_size}, the"
@@ -170,13 +185,15 @@ class Residual(Outer):
     return inputs + outputs
 
 
-class LearnedCarryParams(NamedTuple):
-  cell: base.Params
-  carry: base.Carry  # leaves without batch axes
+class LearnedCarryParams[Params, Carry](NamedTuple):
+  cell: Params
+  carry: Carry  # leaves without batch axes
 
 
 @dataclasses.dataclass(frozen=True)
-class LearnedCarry(Outer):
+class LearnedCarry[Params, Carry](
+  Outer[LearnedCarryParams[Params, Carry], Carry]
+):
   """Makes the initial carry of `cell` a parameter.
 
     carry_(-1) = theta, the same for every row
@@ -188,19 +205,25 @@ class LearnedCarry(Outer):
     cell: any cell.
   """
 
-  cell: base.Cell
+  cell: base.Cell[Params, Carry]
 
   def __post_init__(self):
     base.check_cell("cell", self.cell)
 
-  def init(self, key: jax.Array, input_size: int) -> LearnedCarryParams:
+  def init(
+    self, key: jax.Array, input_size: int
+  ) -> LearnedCarryParams[Params, Carry]:
     params = self.cell.init(key, input_size)
     return LearnedCarryParams(params, self.cell.initial_carry(params))
 
-  def inner(self, params: LearnedCarryParams):
+  def inner(self, params: LearnedCarryParams[Params, Carry]) -> Params:
     return params.cell
 
-  def initial_carry(self, params: LearnedCarryParams, batch_shape=()):
+  def initial_carry(
+    self,
+    params: LearnedCarryParams[Params, Carry],
+    batch_shape: Sequence[int] = (),
+  ) -> Carry:
     return jax.tree.map(
       lambda leaf: jnp.broadcast_to(
         leaf.reshape((1,) * len(batch_shape) + leaf.shape),
@@ -209,13 +232,19 @@ class LearnedCarry(Outer):
       params.carry,
     )
 
-  def prepare(self, params, batch_shape=(), *, key=None):
+  def prepare(
+    self,
+    params: LearnedCarryParams[Params, Carry],
+    batch_shape: Sequence[int] = (),
+    *,
+    key: jax.Array | None = None,
+  ) -> LearnedCarryParams[Params, Carry]:
     cell = self.cell.prepare(params.cell, batch_shape, key=key)
     return params._replace(cell=cell)
 
 
 @dataclasses.dataclass(frozen=True)
-class WeightDrop(Outer):
+class WeightDrop[Params, Carry](Outer[Params, Carry]):
   """Drops entries of the recurrent kernel, the same ones at every step.
 
   DropConnect on the hidden-to-hidden weights (Merity, Keskar, Socher 2018,
@@ -231,14 +260,14 @@ class WeightDrop(Outer):
     ValueError: `rate` out of range; from `init`, no recurrent kernel.
   """
 
-  cell: base.Cell
+  cell: base.Cell[Params, Carry]
   rate: float
 
   def __post_init__(self):
     base.check_cell("cell", self.cell)
     base.check_rate("rate", self.rate)
 
-  def init(self, key: jax.Array, input_size: int):
+  def init(self, key: jax.Array, input_size: int) -> Params:
     params = self.cell.init(key, input_size)
     if not hasattr(params, "recurrent_kernel"):
       raise ValueError(
@@ -247,26 +276,34 @@ class WeightDrop(Outer):
       )
     return params
 
-  def prepare(self, params, batch_shape=(), *, key=None):
-    params = self.cell.prepare(params, batch_shape, key=base.subkey(key, 0))
+  def prepare(
+    self,
+    params: Params,
+    batch_shape: Sequence[int] = (),
+    *,
+    key: jax.Array | None = None,
+  ) -> Params:
+    prepared: Any = self.cell.prepare(
+      params, batch_shape, key=base.subkey(key, 0)
+    )
     if key is None or not self.rate:
-      return params
-    kernel = params.recurrent_kernel
+      return prepared
+    kernel = prepared.recurrent_kernel
     mask = base.dropout_mask(
       base.subkey(key, 1), self.rate, kernel.shape, kernel.dtype
     )
-    return params._replace(recurrent_kernel=kernel * mask)
+    return prepared._replace(recurrent_kernel=kernel * mask)
 
 
-class DropoutParams(NamedTuple):
-  cell: base.Params
+class DropoutParams[Params](NamedTuple):
+  cell: Params
   # Drawn by `prepare` where one mask serves the whole sequence.
   input_mask: base.Rows | None = None  # [*batch, input_size]
   output_mask: base.Rows | None = None  # [*batch, output_size]
 
 
 @dataclasses.dataclass(frozen=True)
-class Dropout(Outer):
+class Dropout[Params, Carry](Outer[DropoutParams[Params], Carry]):
   """Dropout on the inputs and outputs of a cell.
 
     y_t = m_y * cell(m_x * x_t)
@@ -288,7 +325,7 @@ class Dropout(Outer):
     ValueError: a rate is out of range.
   """
 
-  cell: base.Cell
+  cell: base.Cell[Params, Carry]
   inputs: float = 0.0
   outputs: float = 0.0
   variational: bool = True
@@ -303,13 +340,19 @@ class Dropout(Outer):
     drops = bool(self.inputs or self.outputs)
     return (drops and not self.variational) or self.cell.noisy
 
-  def init(self, key: jax.Array, input_size: int) -> DropoutParams:
+  def init(self, key: jax.Array, input_size: int) -> DropoutParams[Params]:
     return DropoutParams(self.cell.init(key, input_size))
 
-  def inner(self, params: DropoutParams):
+  def inner(self, params: DropoutParams[Params]) -> Params:
     return params.cell
 
-  def prepare(self, params, batch_shape=(), *, key=None):
+  def prepare(
+    self,
+    params: DropoutParams[Params],
+    batch_shape: Sequence[int] = (),
+    *,
+    key: jax.Array | None = None,
+  ) -> DropoutParams[Params]:
     cell = self.cell.prepare(params.cell, batch_shape, key=base.subkey(key, 0))
     if key is None or not self.variational:
       return params._replace(cell=cell)

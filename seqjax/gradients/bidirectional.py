@@ -1,5 +1,7 @@
 """Gradient norms of two cells, one in each direction."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -9,15 +11,15 @@ from seqjax.recurrence import reverse_rows
 
 
 def bidirectional_gradient_norms(
-  forward: base.Cell,
-  backward: base.Cell,
-  params: tuple,
+  forward: base.Cell[Any, Any],
+  backward: base.Cell[Any, Any],
+  params: tuple[Any, Any],
   inputs: jax.Array,
   ends: tuple[jax.Array, jax.Array],
   step_loss: StepLoss,
   *,
   lengths: jax.Array | None = None,
-  initial_carry: tuple | None = None,
+  initial_carry: tuple[Any, Any] | None = None,
 ) -> dict[str, jax.Array]:
   """|dL/dcarry_t| of each direction, the other one held constant.
 

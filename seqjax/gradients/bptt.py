@@ -1,15 +1,22 @@
 """The gradient of BPTT as a sum over the steps at which a weight was used."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from seqjax.cells import base
+from seqjax.gradients.norms import StepLoss
 
 
-def bptt_terms(
-  cell: base.Cell, params, inputs: jax.Array, step_loss, at: int = -1
-):
+def bptt_terms[Params](
+  cell: base.Cell[Params, Any],
+  params: Params,
+  inputs: jax.Array,
+  step_loss: StepLoss,
+  at: int = -1,
+) -> Params:
   """The terms of dL_t/dtheta, one for each step k at which theta was used.
 
     dL_t/dtheta = sum over k <= t of

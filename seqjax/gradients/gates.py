@@ -1,6 +1,6 @@
 """What the gates of a cell do over time: why its gradient fades or stays."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +19,8 @@ class GateStatistics(NamedTuple):
   saturated: jax.Array  # share of values below 0.05 or above 0.95
 
 
-def gate_statistics(
-  cell: base.Cell, params, inputs: jax.Array
+def gate_statistics[Params](
+  cell: base.Cell[Params, Any], params: Params, inputs: jax.Array
 ) -> dict[str, GateStatistics]:
   """Mean and saturation of every gate at every step.
 
@@ -45,7 +45,9 @@ def gate_statistics(
   return {name: statistics[name] for name in names}
 
 
-def gate_values(cell: base.Cell, params, carry, inputs) -> dict:
+def gate_values(
+  cell: base.Cell[Any, Any], params: Any, carry: Any, inputs: Any
+) -> dict[str, Any]:
   """The gates of one step, `{name: [*batch, hidden_size]}`.
 
   With `inputs=None` the names alone.

@@ -1,15 +1,21 @@
 """Jacobians of the state: single steps, their products, Lyapunov exponents."""
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 from jax.flatten_util import ravel_pytree
+from numpy.typing import NDArray
 
 from seqjax.cells import base
 
 
-def flat_step(cell: base.Cell, params, carry):
+def flat_step[Params, Carry](
+  cell: base.Cell[Params, Carry], params: Params, carry: Carry
+) -> tuple[Callable[[jax.Array, jax.Array], jax.Array], jax.Array]:
   """`(f, state)`: the step as a function of the flat state and one input.
 
   The state is all leaves of the carry in one vector `[N]`, in their order.
@@ -23,8 +29,11 @@ def flat_step(cell: base.Cell, params, carry):
   return f, state
 
 
-def step_jacobians(
-  cell: base.Cell, params, inputs: jax.Array, carry=None
+def step_jacobians[Params, Carry](
+  cell: base.Cell[Params, Carry],
+  params: Params,
+  inputs: jax.Array,
+  carry: Carry | None = None,
 ) -> jax.Array:
   """ds_t/ds_(t-1) at every step of one sequence.
 
@@ -73,14 +82,14 @@ def singular_values(matrices: jax.Array) -> jax.Array:
   return jnp.linalg.svd(matrices, compute_uv=False)
 
 
-def product_singular_values(
-  cell: base.Cell,
-  params,
+def product_singular_values[Params, Carry](
+  cell: base.Cell[Params, Carry],
+  params: Params,
   inputs: jax.Array,
   *,
   key: jax.Array,
   count: int = 1,
-  carry=None,
+  carry: Carry | None = None,
   iterations: int = 30,
 ) -> jax.Array:
   """The largest singular values of ds_T/ds_0 without the matrix.
@@ -148,12 +157,12 @@ def product_singular_values(
   return jnp.linalg.svd(bidiagonal, compute_uv=False)[:count]
 
 
-def lyapunov_exponents(
-  cell: base.Cell,
-  params,
+def lyapunov_exponents[Params, Carry](
+  cell: base.Cell[Params, Carry],
+  params: Params,
   inputs: jax.Array,
   *,
-  carry=None,
+  carry: Carry | None = None,
   count: int | None = None,
   skip: int = 0,
 ) -> jax.Array:
@@ -201,7 +210,9 @@ def lyapunov_exponents(
   return logs[skip:].mean(axis=0)
 
 
-def spectral_radius(recurrent_kernel: jax.Array, gates: int = 1) -> np.ndarray:
+def spectral_radius(
+  recurrent_kernel: jax.Array, gates: int = 1
+) -> NDArray[Any]:
   """The largest modulus of the eigenvalues of each gate's recurrent kernel.
 
   Args:

@@ -29,18 +29,18 @@ def random_direction(key: jax.Array, output_size: int) -> StepLoss:
   return lambda outputs: outputs @ v.astype(outputs.dtype)
 
 
-def hidden_gradient_norms(
-  cell: base.Cell,
-  params,
+def hidden_gradient_norms[Params, Carry](
+  cell: base.Cell[Params, Carry],
+  params: Params,
   inputs: jax.Array,
   step_loss: StepLoss,
   *,
   at: int | str = "last",
   lengths: jax.Array | None = None,
   resets: jax.Array | None = None,
-  initial_carry=None,
+  initial_carry: Carry | None = None,
   key: jax.Array | None = None,
-):
+) -> Carry:
   """|dL/dcarry_t| for every t, layer and leaf, from one backward pass.
 
   The derivative is the total one: how L changes when the leaf is moved after
@@ -95,7 +95,7 @@ def hidden_gradient_norms(
   return jax.tree.map(lambda g: jnp.moveaxis(_norm(flat(g)), 0, -1), grads)
 
 
-def together(norms) -> jax.Array:
+def together(norms: Any) -> jax.Array:
   """The norm of all leaves as one vector, `[*batch, time]`.
 
   Args:
@@ -145,15 +145,15 @@ class NormsOverLength(NamedTuple):
 
 
 def gradient_norm_over_length(
-  cell: base.Cell,
-  params,
+  cell: base.Cell[Any, Any],
+  params: Any,
   inputs: jax.Array,
   lengths: jax.Array,
   step_loss: StepLoss,
   *,
   clip_norm: float,
   key: jax.Array | None = None,
-  method="auto",
+  method: Any = "auto",
 ) -> NormsOverLength:
   """The norm of the parameters' gradient as the sequence grows.
 

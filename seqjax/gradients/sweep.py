@@ -21,7 +21,7 @@ class Measured(NamedTuple):
 
 
 def measure(
-  cell: base.Cell,
+  cell: base.Cell[Any, Any],
   *,
   seed: int,
   num_seeds: int,

@@ -1,8 +1,9 @@
 """From a curve over lag to a word: vanishing, stable or exploding."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 
 class Verdict(NamedTuple):
@@ -13,7 +14,9 @@ class Verdict(NamedTuple):
   first_bad: int  # first lag that is not finite, -1 if there is none
 
 
-def geometric_mean(norms, lengths=None) -> np.ndarray:
+def geometric_mean(
+  norms: ArrayLike, lengths: ArrayLike | None = None
+) -> NDArray[Any]:
   """The mean curve of many rows: exp of the mean logarithm.
 
   Args:
@@ -37,7 +40,7 @@ def geometric_mean(norms, lengths=None) -> np.ndarray:
   return np.exp(total / counts[counts > 0])
 
 
-def verdict(norms, tolerance: float = 0.002) -> Verdict:
+def verdict(norms: ArrayLike, tolerance: float = 0.002) -> Verdict:
   """Fits log |dL/dh_(T-k)| = a - k log(1 / rate) and names what it finds.
 
   A straight line by least squares over the lags with a norm above zero, with
@@ -79,7 +82,7 @@ def verdict(norms, tolerance: float = 0.002) -> Verdict:
   return Verdict(word, float(np.exp(slope)), float(low), float(high), first_bad)
 
 
-def memory_horizon(norms, share: float = 0.01) -> int:
+def memory_horizon(norms: ArrayLike, share: float = 0.01) -> int:
   """The first lag at which the norm is below `share` of that at lag 0.
 
   Args:

@@ -162,6 +162,7 @@ class Grammar:
     raise wrong
 
   def _holds(self, hint: Any) -> bool:
+    hint = typing.get_origin(hint) or hint  # Cell[Params, Carry] is a Cell
     return isinstance(hint, type) and any(
       issubclass(kind, hint) for kind in self.classes.values()
     )

@@ -8,6 +8,7 @@ from flax import nnx
 
 from seqjax.nn.dropout import dropout as drop
 from seqjax.nn.layers import Layer, check_causal
+from seqjax.nn.parameters import one_key
 from seqjax.nn.read_out import affine
 
 
@@ -52,14 +53,15 @@ class Forecaster(nnx.Module):
     dropout: float,
     subtract_last: bool,
     compute_dtype: str,
-    key: jax.Array,
+    key: jax.Array | None = None,
+    rngs: nnx.Rngs | None = None,
   ):
     if lookback % segment or horizon % segment:
       raise ValueError(
         f"segment is {segment}, expected to divide lookback {lookback} and"
         f" horizon {horizon}"
       )
-    keys = jax.random.split(key, 5)
+    keys = jax.random.split(one_key(key, rngs), 5)
     self.lookback, self.horizon, self.segment = lookback, horizon, segment
     self.dropout, self.subtract_last = dropout, subtract_last
     self.compute_dtype = compute_dtype

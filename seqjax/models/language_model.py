@@ -9,6 +9,7 @@ from flax import nnx
 
 from seqjax.nn.dropout import dropout as drop
 from seqjax.nn.layers import Layer, check_causal
+from seqjax.nn.parameters import one_key
 from seqjax.nn.read_out import affine, tied_logits
 
 
@@ -42,9 +43,11 @@ class LanguageModel(nnx.Module):
     dropout: float,
     compute_dtype: str,
     tie_embeddings: bool = False,
-    key: jax.Array,
+    key: jax.Array | None = None,
+    rngs: nnx.Rngs | None = None,
   ):
-    embed_key, rnn_key, head_key = jax.random.split(key, 3)
+    keys = jax.random.split(one_key(key, rngs), 3)
+    embed_key, rnn_key, head_key = keys
     self.vocab_size = vocab_size
     self.embed_size = embed_size
     self.dropout = dropout

@@ -9,6 +9,7 @@ from flax import nnx
 from seqjax.cells import base
 from seqjax.nn.dropout import dropout as drop
 from seqjax.nn.layers import Layer
+from seqjax.nn.parameters import one_key
 from seqjax.nn.read_out import affine
 from seqjax.recurrence import length_mask
 
@@ -51,10 +52,12 @@ class ManyToOne(nnx.Module):
     dropout: float = 0.0,
     input_dropout: float = 0.0,
     compute_dtype: str = "float32",
-    key: jax.Array,
+    key: jax.Array | None = None,
+    rngs: nnx.Rngs | None = None,
   ):
     base.check_choice("pool", pool, POOLS)
-    embed_key, rnn_key, pool_key, head_key = jax.random.split(key, 4)
+    keys = jax.random.split(one_key(key, rngs), 4)
+    embed_key, rnn_key, pool_key, head_key = keys
     self.vocab_size, self.embed_size = vocab_size, embed_size
     self.pool, self.compute_dtype = pool, compute_dtype
     self.dropout, self.input_dropout = dropout, input_dropout

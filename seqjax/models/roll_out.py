@@ -8,6 +8,7 @@ from flax import nnx
 from jax import lax
 
 from seqjax.nn.layers import Layer, check_causal
+from seqjax.nn.parameters import one_key
 from seqjax.nn.read_out import affine
 
 
@@ -37,9 +38,10 @@ class RollOut(nnx.Module):
     *,
     embed_size: int,
     compute_dtype: str,
-    key: jax.Array,
+    key: jax.Array | None = None,
+    rngs: nnx.Rngs | None = None,
   ):
-    keys = jax.random.split(key, 5)
+    keys = jax.random.split(one_key(key, rngs), 5)
     self.compute_dtype = compute_dtype
     self.embed = nnx.Linear(observed_size, embed_size, rngs=nnx.Rngs(keys[0]))
     self.encoder = make(embed_size, keys[1])

@@ -11,6 +11,7 @@ from seqjax.nn.crf import CRF
 from seqjax.nn.crf import init as init_crf
 from seqjax.nn.dropout import dropout as drop
 from seqjax.nn.layers import Layer
+from seqjax.nn.parameters import Parameters, one_key
 from seqjax.nn.read_out import affine
 
 
@@ -47,9 +48,11 @@ class Tagger(nnx.Module):
     char_size: int,
     dropout: float,
     compute_dtype: str,
-    key: jax.Array,
+    key: jax.Array | None = None,
+    rngs: nnx.Rngs | None = None,
   ):
-    embed_key, shape_key, char_key, rnn_key, head_key = jax.random.split(key, 5)
+    keys = jax.random.split(one_key(key, rngs), 5)
+    embed_key, shape_key, char_key, rnn_key, head_key = keys
     self.dropout, self.compute_dtype = dropout, compute_dtype
     self.embed = nnx.Embed(num_words, embed_size, rngs=nnx.Rngs(embed_key))
     self.shape_embed = nnx.Embed(
@@ -67,7 +70,7 @@ class Tagger(nnx.Module):
     self.head = nnx.Linear(
       self.rnn.output_size, num_tags, rngs=nnx.Rngs(head_key)
     )
-    self.crf = nnx.Param(init_crf(num_tags))
+    self.crf = Parameters(init_crf(num_tags))
 
   def __call__(
     self,

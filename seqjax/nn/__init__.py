@@ -1,4 +1,7 @@
-"""Flax NNX modules on top of cells: parameter containers, explicit keys."""
+"""Flax NNX modules on top of cells: parameter containers, explicit keys.
+
+For a user's own loop, or under `functionalize` for plain JAX; see docs/flax.md.
+"""
 
 from seqjax.nn.bidirectional import Bidirectional as Bidirectional
 from seqjax.nn.dropout import drop_tokens as drop_tokens
@@ -8,6 +11,7 @@ from seqjax.nn.functional import count_params as count_params
 from seqjax.nn.functional import functionalize as functionalize
 from seqjax.nn.layers import RNN as RNN
 from seqjax.nn.layers import Layer as Layer
+from seqjax.nn.parameters import Parameters as Parameters
 from seqjax.nn.read_out import affine as affine
 from seqjax.nn.read_out import tied_logits as tied_logits
 from seqjax.nn.sequential import Sequential as Sequential

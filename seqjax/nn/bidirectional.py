@@ -4,14 +4,16 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from flax import nnx
 
 from seqjax.cells import base
 from seqjax.gradients.bidirectional import bidirectional_gradient_norms
 from seqjax.nn.layers import RNN, Layer
+from seqjax.nn.parameters import one_key
 from seqjax.recurrence.bidirectional import MERGES, bidirectional
 
 
-class Bidirectional(Layer):
+class Bidirectional(Layer[tuple[Any, Any]]):
   """Two cells, one in each direction; see `recurrence.bidirectional`.
 
   Attributes:
@@ -28,13 +30,14 @@ class Bidirectional(Layer):
 
   def __init__(
     self,
-    forward: base.Cell,
-    backward: base.Cell,
+    forward: base.Cell[Any, Any],
+    backward: base.Cell[Any, Any],
     input_size: int,
     *,
     merge: str = "concat",
     method: Any = "auto",
-    key: jax.Array,
+    key: jax.Array | None = None,
+    rngs: nnx.Rngs | None = None,
   ):
     base.check_choice("merge", merge, MERGES)
     sizes = forward.output_size, backward.output_size
@@ -43,7 +46,7 @@ class Bidirectional(Layer):
         f"merge is {merge!r}, expected 'concat' for outputs of different sizes,"
         f" {sizes[0]} and {sizes[1]}"
       )
-    keys = jax.random.split(key)
+    keys = jax.random.split(one_key(key, rngs))
     self.forward = RNN(forward, input_size, method=method, key=keys[0])
     self.backward = RNN(backward, input_size, method=method, key=keys[1])
     self.merge, self.method = merge, method
@@ -100,5 +103,5 @@ class Bidirectional(Layer):
       initial_carry=carry,
     )
 
-  def _params(self) -> tuple:
+  def _params(self) -> tuple[Any, Any]:
     return self.forward.params.get_value(), self.backward.params.get_value()

@@ -6,10 +6,11 @@ from flax import nnx
 
 from seqjax.cells import base
 from seqjax.nn.layers import Layer, valid_only
+from seqjax.nn.parameters import one_key
 from seqjax.nn.read_out import affine
 
 
-class FeedForward(Layer):
+class FeedForward(Layer[tuple[()]]):
   """A layer of a multilayer perceptron, every step on its own.
 
     y_t = tanh(x_t W + b)
@@ -29,11 +30,13 @@ class FeedForward(Layer):
     hidden_size: int,
     *,
     compute_dtype: str | None = None,
-    key: jax.Array,
+    key: jax.Array | None = None,
+    rngs: nnx.Rngs | None = None,
   ):
     base.check_size("input_size", input_size)
     base.check_size("hidden_size", hidden_size)
-    self.linear = nnx.Linear(input_size, hidden_size, rngs=nnx.Rngs(key))
+    rngs = nnx.Rngs(one_key(key, rngs))
+    self.linear = nnx.Linear(input_size, hidden_size, rngs=rngs)
     self.output_size, self.compute_dtype = hidden_size, compute_dtype
 
   def initial_carry(self, batch_shape):

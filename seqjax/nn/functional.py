@@ -12,7 +12,9 @@ import jax
 from flax import nnx
 
 
-def functionalize(module: nnx.Module) -> tuple[dict, Callable[..., Any]]:
+def functionalize(
+  module: nnx.Module,
+) -> tuple[dict[str, Any], Callable[..., Any]]:
   """Splits a module into its parameters and a pure function of them.
 
     params, apply = functionalize(LanguageModel(...))
@@ -51,7 +53,7 @@ def leaf_name(path) -> str:
   return jax.tree_util.keystr(path, simple=True, separator=".")
 
 
-def count_params(params) -> int:
+def count_params(params: Any) -> int:
   """The number of scalars in a tree of arrays."""
   return sum(leaf.size for leaf in jax.tree.leaves(params))
 
@@ -59,5 +61,4 @@ def count_params(params) -> int:
 def array_shapes(params) -> dict[str, tuple[int, ...]]:
   """Path, its parts joined by ".", to shape of every array of a tree."""
   leaves = jax.tree_util.tree_leaves_with_path(params)
-  name = lambda path: jax.tree_util.keystr(path, simple=True, separator=".")
-  return {name(path): leaf.shape for path, leaf in leaves}
+  return {leaf_name(path): leaf.shape for path, leaf in leaves}

@@ -13,14 +13,15 @@ import jax.numpy as jnp
 from flax import nnx
 
 from seqjax.cells import base
-from seqjax.gradients.norms import hidden_gradient_norms, together
+from seqjax.gradients.norms import StepLoss, hidden_gradient_norms, together
 from seqjax.nn.embedding import look_up
+from seqjax.nn.parameters import Parameters, one_key
 from seqjax.recurrence import length_mask, unroll
 from seqjax.recurrence.truncated import Truncated
 from seqjax.recurrence.unroll import check_method, resolve_method
 
 
-class Layer(nnx.Module, abc.ABC):
+class Layer[Carry](nnx.Module, abc.ABC):
   """A sequence in, a sequence of the same length out.
 
   Whatever the layer does, these hold:
@@ -44,19 +45,19 @@ class Layer(nnx.Module, abc.ABC):
   reads_tokens: bool = False
 
   @abc.abstractmethod
-  def initial_carry(self, batch_shape: Sequence[int]) -> Any:
+  def initial_carry(self, batch_shape: Sequence[int]) -> Carry:
     """The carry before the first step: a tree of arrays `[*batch, ...]`."""
 
   @abc.abstractmethod
   def __call__(
     self,
     inputs: jax.Array,
-    carry: Any = None,
+    carry: Carry | None = None,
     *,
     lengths: jax.Array | None = None,
     resets: jax.Array | None = None,
     key: jax.Array | None = None,
-  ) -> tuple[Any, jax.Array]:
+  ) -> tuple[Carry, jax.Array]:
     """Runs over the sequence.
 
     Args:
@@ -70,7 +71,7 @@ class Layer(nnx.Module, abc.ABC):
       `(carry, outputs)`, outputs `[batch, time, output_size]`.
     """
 
-  def step(self, carry: Any, inputs: jax.Array) -> tuple[Any, jax.Array]:
+  def step(self, carry: Carry, inputs: jax.Array) -> tuple[Carry, jax.Array]:
     """One step `[*batch, input_size]` without noise: `(carry, output)`.
 
     Raises:
@@ -102,7 +103,12 @@ class Layer(nnx.Module, abc.ABC):
     return jnp.take_along_axis(outputs, end, axis=1)[:, 0]
 
   def gradient_norms(
-    self, inputs: jax.Array, step_loss, *, carry=None, lengths=None
+    self,
+    inputs: jax.Array,
+    step_loss: StepLoss,
+    *,
+    carry: Carry | None = None,
+    lengths: jax.Array | None = None,
   ) -> dict[str, jax.Array]:
     """|dL/dcarry_t|, L the loss of each row's last step, without noise.
 
@@ -126,28 +132,30 @@ class Layer(nnx.Module, abc.ABC):
     )
 
 
-class RNN(Layer):
+class RNN[Params, Carry](Layer[Carry]):
   """A cell and its parameters, run over time.
 
   Attributes:
     cell: the cell.
-    params: `nnx.Param` that holds the cell's whole NamedTuple.
+    params: `Parameters` of the cell, drawn from `key`, or from `rngs`.
     method: how the recurrence is evaluated, see `unroll`.
     gradient: "bptt", the exact one, or `Truncated(k1, k2)`: of what is trained;
       `gradient_norms` are those of the whole sequence.
 
   Raises:
-    ValueError: the method cannot run the cell; no such gradient.
+    ValueError: the method cannot run the cell; no such gradient; not exactly
+      one of `key` and `rngs`.
   """
 
   reads_tokens = True
 
   def __init__(
     self,
-    cell: base.Cell,
+    cell: base.Cell[Params, Carry],
     input_size: int,
     *,
-    key: jax.Array,
+    key: jax.Array | None = None,
+    rngs: nnx.Rngs | None = None,
     method: Any = "auto",
     gradient: Any = "bptt",
   ):
@@ -157,22 +165,22 @@ class RNN(Layer):
         f"gradient is {gradient!r}, expected 'bptt' or Truncated(k1, k2)"
       )
     self.cell, self.method, self.gradient = cell, method, gradient
-    self.params = nnx.Param(cell.init(key, input_size))
+    self.params = Parameters(cell.init(one_key(key, rngs), input_size))
     self.output_size = cell.output_size
 
-  def initial_carry(self, batch_shape):
+  def initial_carry(self, batch_shape: Sequence[int]) -> Carry:
     return self.cell.initial_carry(self.params.get_value(), batch_shape)
 
   def __call__(
     self,
-    inputs,
-    carry=None,
+    inputs: jax.Array,
+    carry: Carry | None = None,
     *,
-    lengths=None,
-    resets=None,
-    key=None,
-    embedding=None,
-  ):
+    lengths: jax.Array | None = None,
+    resets: jax.Array | None = None,
+    key: jax.Array | None = None,
+    embedding: jax.Array | None = None,
+  ) -> tuple[Carry, jax.Array]:
     params = self.params.get_value()
     if embedding is not None:
       params, inputs = look_up(self.cell, params, embedding, inputs)
@@ -190,7 +198,7 @@ class RNN(Layer):
       method=self.method,
     )
 
-  def step(self, carry, inputs):
+  def step(self, carry: Carry, inputs: jax.Array) -> tuple[Carry, jax.Array]:
     return self.cell.step(self.params.get_value(), carry, inputs)
 
   def gradient_norms(self, inputs, step_loss, *, carry=None, lengths=None):
@@ -205,7 +213,7 @@ class RNN(Layer):
     return {"layer 0": together(norms)}
 
 
-def check_causal(layer: Layer) -> None:
+def check_causal(layer: Layer[Any]) -> None:
   """Raises ValueError unless the layer is causal."""
   if not layer.causal:
     raise ValueError(

@@ -1,6 +1,7 @@
 """Layers on top of each other, which are a layer again."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import jax
 from flax import nnx
@@ -11,7 +12,7 @@ from seqjax.nn.dropout import dropout as drop
 from seqjax.nn.layers import RNN, Layer, valid_only
 
 
-class Sequential(Layer):
+class Sequential(Layer[tuple[Any, ...]]):
   """Layers on top of each other, with dropout between them.
 
   Dropout acts on the outputs of all layers but the last (Zaremba, Sutskever,
@@ -28,7 +29,7 @@ class Sequential(Layer):
   """
 
   def __init__(
-    self, layers: Sequence[Layer], input_size: int, dropout: float = 0.0
+    self, layers: Sequence[Layer[Any]], input_size: int, dropout: float = 0.0
   ):
     base.check_rate("dropout", dropout)
     self.layers = nnx.List(layers)
@@ -42,18 +43,18 @@ class Sequential(Layer):
 
   def __call__(
     self,
-    inputs,
-    carry=None,
+    inputs: jax.Array,
+    carry: tuple[Any, ...] | None = None,
     *,
-    lengths=None,
-    resets=None,
-    key=None,
-    embedding=None,
-  ):
+    lengths: jax.Array | None = None,
+    resets: jax.Array | None = None,
+    key: jax.Array | None = None,
+    embedding: jax.Array | None = None,
+  ) -> tuple[tuple[Any, ...], jax.Array]:
     """Runs layer after layer; the first one gets the `embedding`."""
     if not self.layers:
       return (), valid_only(inputs, lengths)
-    last_carry = []
+    last_carry: list[Any] = []
     for index, layer in enumerate(self.layers):
       own_key = drop_key = None
       if key is not None:
@@ -69,7 +70,7 @@ class Sequential(Layer):
     return tuple(last_carry), inputs
 
   def step(self, carry, inputs):
-    new_carry = []
+    new_carry: list[Any] = []
     for layer, layer_carry in zip(self.layers, carry, strict=True):
       layer_carry, inputs = layer.step(layer_carry, inputs)
       new_carry.append(layer_carry)

@@ -17,7 +17,7 @@ class Sequence(NamedTuple):
   inputs: jax.Array  # [time, *batch, features]
   lengths: jax.Array | None  # [*batch]
   resets: jax.Array | None  # bool [time, *batch]
-  initial_carry: base.Carry | None
+  initial_carry: Any
   key: jax.Array | None
 
 
@@ -101,14 +101,14 @@ def prepare(cell: base.Cell, params, sequence: Sequence):
 
 
 @functools.lru_cache(maxsize=256)
-def _expected_params(cell: base.Cell, input_size: int) -> base.Params:
+def _expected_params(cell: base.Cell, input_size: int) -> Any:
   return jax.eval_shape(
     lambda: cell.init(jax.random.key(0), input_size)  # shapes only, no work
   )
 
 
 def check_params(
-  cell: base.Cell, params: base.Params, batch_shape: tuple[int, ...]
+  cell: base.Cell, params: Any, batch_shape: tuple[int, ...]
 ) -> None:
   """Raises ValueError unless `params` have the shapes `cell.init` gives.
 

@@ -1,29 +1,32 @@
 """Two cells over one sequence, one in each direction."""
 
+from collections.abc import Callable
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
 from seqjax.cells import base
 from seqjax.recurrence.unroll import unroll
 
-MERGES = {
+MERGES: dict[str, Callable[[jax.Array, jax.Array], jax.Array]] = {
   "concat": lambda a, b: jnp.concatenate([a, b], axis=-1),
   "sum": jnp.add,
   "average": lambda a, b: (a + b) / 2,
 }
 
 
-def bidirectional(
-  forward: base.Cell,
-  backward: base.Cell,
-  params: tuple,
+def bidirectional[Params, Carry, BackParams, BackCarry](
+  forward: base.Cell[Params, Carry],
+  backward: base.Cell[BackParams, BackCarry],
+  params: tuple[Params, BackParams],
   inputs: jax.Array,
   *,
-  initial_carry: tuple | None = None,
+  initial_carry: tuple[Carry, BackCarry] | None = None,
   key: jax.Array | None = None,
   merge: str = "concat",
-  **kwargs,
-):
+  **kwargs: Any,
+) -> tuple[tuple[Carry, BackCarry], jax.Array]:
   """Bidirectional recurrence (Schuster and Paliwal 1997).
 
     output_t = merge(forward output at t, backward output at t)
@@ -48,17 +51,22 @@ def bidirectional(
     ValueError: as `unroll`; `merge` is unknown.
   """
   base.check_choice("merge", merge, MERGES)
-  carries, outputs = [], []
-  for index, (cell, reverse) in enumerate(((forward, False), (backward, True))):
-    carry, output = unroll(
-      cell,
-      params[index],
-      inputs,
-      initial_carry=None if initial_carry is None else initial_carry[index],
-      key=None if key is None else jax.random.fold_in(key, index),
-      reverse=reverse,
-      **kwargs,
-    )
-    carries.append(carry)
-    outputs.append(output)
-  return tuple(carries), MERGES[merge](*outputs)
+  start, back_start = initial_carry or (None, None)
+  carry, ahead = unroll(
+    forward,
+    params[0],
+    inputs,
+    initial_carry=start,
+    key=base.subkey(key, 0),
+    **kwargs,
+  )
+  back_carry, back = unroll(
+    backward,
+    params[1],
+    inputs,
+    initial_carry=back_start,
+    key=base.subkey(key, 1),
+    reverse=True,
+    **kwargs,
+  )
+  return (carry, back_carry), MERGES[merge](ahead, back)

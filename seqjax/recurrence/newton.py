@@ -143,7 +143,7 @@ def newton_report(
 class _Variables(NamedTuple):
   """What the steps depend on besides the state."""
 
-  params: base.Params
+  params: Any
   fresh: jax.Array  # [*batch, N]
   inputs: jax.Array  # [time, *batch, D], projected where the cell factors
   valid: jax.Array | None

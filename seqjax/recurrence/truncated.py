@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -33,27 +34,33 @@ class Truncated:
     if self.k2 % self.k1:
       raise ValueError(f"k2 is {self.k2}, expected a multiple of k1, {self.k1}")
 
-  def unroll(self, cell: base.Cell, params, inputs: jax.Array, **kwargs):
+  def unroll[Params, Carry](
+    self,
+    cell: base.Cell[Params, Carry],
+    params: Params,
+    inputs: jax.Array,
+    **kwargs: Any,
+  ) -> tuple[Carry, jax.Array]:
     """`truncated_unroll` with these k1 and k2."""
     return truncated_unroll(
       cell, params, inputs, k1=self.k1, k2=self.k2, **kwargs
     )
 
 
-def truncated_unroll(
-  cell: base.Cell,
-  params,
+def truncated_unroll[Params, Carry](
+  cell: base.Cell[Params, Carry],
+  params: Params,
   inputs: jax.Array,
   *,
   k1: int,
   k2: int,
   lengths: jax.Array | None = None,
   resets: jax.Array | None = None,
-  initial_carry=None,
+  initial_carry: Carry | None = None,
   key: jax.Array | None = None,
   time_major: bool = False,
-  method="auto",
-):
+  method: Any = "auto",
+) -> tuple[Carry, jax.Array]:
   """`unroll` whose gradient goes back k2 steps, every k1 steps.
 
   The numbers are those of `unroll`. The gradient of a loss on the outputs is

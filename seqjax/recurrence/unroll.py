@@ -1,6 +1,7 @@
 """Running a cell over time: the one public function."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -30,19 +31,19 @@ METHODS = {
 }
 
 
-def unroll(
-  cell: base.Cell,
-  params,
+def unroll[Params, Carry](
+  cell: base.Cell[Params, Carry],
+  params: Params,
   inputs: jax.Array,
   *,
   lengths: jax.Array | None = None,
   resets: jax.Array | None = None,
-  initial_carry=None,
+  initial_carry: Carry | None = None,
   key: jax.Array | None = None,
   reverse: bool = False,
   time_major: bool = False,
-  method="auto",
-):
+  method: Any = "auto",
+) -> tuple[Carry, jax.Array]:
   """Runs `cell` over the time axis of `inputs`.
 
     carry_(-1) = initial_carry
@@ -89,7 +90,7 @@ def unroll(
   return carry, outputs if time_major else jnp.moveaxis(outputs, 0, -2)
 
 
-def resolve_method(method):
+def resolve_method(method: Any) -> Any:
   """The method object for a name, or `method` itself if it is one.
 
   Raises:
@@ -105,7 +106,7 @@ def resolve_method(method):
   return method
 
 
-def check_method(method, cell):
+def check_method(method: Any, cell: base.Cell[Any, Any]) -> None:
   """Raises ValueError if `method` cannot run a cell inside of `cell`."""
   match cell:
     case wrappers.Stack():

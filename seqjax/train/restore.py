@@ -49,12 +49,7 @@ def load(
   check_needed(folder, directory / base.STATE_FILE)
   task = base.create(config, directory)
   with settings.missing_fields():
-<<<<<<< HEAD
     shapes = task.shapes
-=======
-    # The key in it: outside it would be a program to compile.
-    shapes = jax.eval_shape(lambda: task.init(jax.random.key(0)))
->>>>>>> checkpoints
   device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
   target = abstract(shapes, device)
   return task, *restore_params(folder, target, checkpoint, warn)

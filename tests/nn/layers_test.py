@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from seqjax import GRU, LSTM, Stack, nn
+from seqjax.cells import GRUParams
 from seqjax.recurrence.truncated import Truncated
 from tests.nn.building import layers_of
 from tests.nn.toy_attention import Attention
@@ -160,7 +161,8 @@ def test_a_truncated_layer_has_that_gradient():
   def gradient(run):
     layer = nn.RNN(GRU(4), D, gradient=run, key=KEY)
     params, apply = nn.functionalize(layer)
-    return jax.grad(lambda p: (apply(p, x)[1] ** 2).sum())(params)["params"]
+    grads = jax.grad(lambda p: (apply(p, x)[1] ** 2).sum())(params)
+    return GRUParams(**grads["params"])
 
   cell = GRU(4)
   expected = jax.grad(

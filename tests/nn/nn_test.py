@@ -10,7 +10,7 @@ from flax import nnx
 
 import seqjax
 from seqjax import nn
-from seqjax.cells import GRU, LSTM, Stack
+from seqjax.cells import GRU, LSTM, GRUParams, LSTMParams, Stack
 from seqjax.nn.embedding import look_up
 from tests.nn.building import layers_of
 
@@ -21,17 +21,19 @@ X = jax.random.normal(jax.random.key(5), (2, 6, 3))
 def test_rnn_is_unroll():
   cell, key = LSTM(4), jax.random.key(0)
   params, apply = nn.functionalize(nn.RNN(cell, 3, key=key))
-  assert isinstance(params["params"], type(cell.init(key, 3)))
-  chex.assert_trees_all_equal(
-    apply(params, X), seqjax.unroll(cell, cell.init(key, 3), X)
-  )
+  own = LSTMParams(**params["params"])
+  chex.assert_trees_all_equal(own, cell.init(key, 3))
+  chex.assert_trees_all_equal(apply(params, X), seqjax.unroll(cell, own, X))
 
 
 @pytest.mark.usefixtures("nnx_mode")
 def test_a_sequence_of_rnns_is_a_stack():
   cells = [LSTM(4), GRU(5)]
   params, apply = nn.functionalize(layers_of(*cells)(3, jax.random.key(0)))
-  layers = tuple(params["layers"][i]["params"] for i in params["layers"])
+  layers = (
+    LSTMParams(**params["layers"][0]["params"]),
+    GRUParams(**params["layers"][1]["params"]),
+  )
   expected = seqjax.unroll(Stack(tuple(cells)), layers, X)
   chex.assert_trees_all_close(apply(params, X), expected, atol=1e-6)
 
@@ -143,7 +145,10 @@ def test_bidirectional_module_is_the_function(merge, size):
   expected = seqjax.bidirectional(
     forward,
     backward,
-    (params["forward"]["params"], params["backward"]["params"]),
+    (
+      LSTMParams(**params["forward"]["params"]),
+      GRUParams(**params["backward"]["params"]),
+    ),
     X,
     lengths=lengths,
     merge=merge,
