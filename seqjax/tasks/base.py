@@ -118,7 +118,15 @@ class Task(abc.ABC):
   @functools.cached_property
   def apply(self) -> Callable[..., Any]:
     """The model as a pure function, `apply(params, ..., method="__call__")`."""
-    return nn.functionalize(self._model(jax.random.key(0)))[1]
+    made = []
+
+    def build():
+      params, apply = nn.functionalize(self._model(jax.random.key(0)))
+      made.append(apply)
+      return params
+
+    jax.eval_shape(build)  # shapes alone: no parameters are drawn
+    return made[0]
 
   def _model(self, key: jax.Array) -> Any:
     """`build`; what a layer refuses is a mistake in the config."""

@@ -5,9 +5,10 @@ import functools
 import math
 import pathlib
 import signal
+import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -33,7 +34,11 @@ class TrainingDiverged(RuntimeError):
   """The loss or the gradient is not finite any more."""
 
 
-def train(config: Config, directory: pathlib.Path) -> int:
+def train(
+  config: Config,
+  directory: pathlib.Path,
+  devices: Sequence[jax.Device] | None = None,
+) -> int:
   """Trains, or goes on training, in `directory` until `config.steps`.
 
   Args:
@@ -41,6 +46,7 @@ def train(config: Config, directory: pathlib.Path) -> int:
     directory: the run directory; holds `config.json`, `task.json`,
       `metrics.jsonl`, `tensorboard/`, `checkpoints/` and `showcase/`
       afterwards.
+    devices: which share each batch; default all.
 
   Returns:
     0, or the number of the signal (SIGINT, SIGTERM) that ended the run early;
@@ -53,7 +59,7 @@ def train(config: Config, directory: pathlib.Path) -> int:
   """
   config = base.resolve(config)
   _check_config(config)
-  shardings = make_shardings(config.batch_size)
+  shardings = make_shardings(config.batch_size, devices)
   folder, needed = directory / CHECKPOINTS, directory / base.STATE_FILE
   with contextlib.ExitStack() as stack:
     stack.enter_context(workdir.locked(directory))
@@ -286,8 +292,14 @@ class _Stop:
 
 @contextlib.contextmanager
 def _interrupts() -> Iterator[_Stop]:
-  """Notes SIGINT and SIGTERM; the second of a kind acts at once."""
+  """Notes SIGINT and SIGTERM; the second of a kind acts at once.
+
+  Signals go to the main thread; training in another one is not asked to stop.
+  """
   stop, before = _Stop(), {}
+  if threading.current_thread() is not threading.main_thread():
+    yield stop
+    return
 
   def note(number, frame):
     del frame
