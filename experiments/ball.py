@@ -48,7 +48,7 @@ def get_config(variant="positions"):
     weight_decay=0.0,
   )
 
-  config.update(settings.logging(log_every=100, eval_every=1_000))
+  config.update(settings.training(log_every=100, eval_every=1_000))
   config.eval_batch_size = 256
   config.eval_batches = 4  # of simulated balls
   config.probes = settings.probes()

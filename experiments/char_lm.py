@@ -61,7 +61,7 @@ def get_config(variant="pydoc"):
     config.get_oneway_ref("steps"), learning_rate=4e-3
   )
 
-  config.update(settings.logging(eval_every=250))
+  config.update(settings.training(eval_every=250))
   config.eval_batch_size = 16  # parallel streams
   config.eval_window = 256
   config.probes = settings.probes()

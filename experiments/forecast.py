@@ -55,7 +55,7 @@ def get_config(variant="seasonal"):
     config.get_oneway_ref("steps"), learning_rate=3e-3
   )
 
-  config.update(settings.logging())
+  config.update(settings.training())
   config.eval_batch_size = 128
   config.probes = settings.probes()
 

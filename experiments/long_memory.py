@@ -47,7 +47,7 @@ def get_config(variant="adding"):
     weight_decay=0.0,
   )
 
-  config.update(settings.logging(log_every=50, eval_every=500))
+  config.update(settings.training(log_every=50, eval_every=500))
   config.eval_batch_size = 256
   config.eval_batches = 4
   config.probes = settings.probes()

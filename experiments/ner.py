@@ -59,7 +59,9 @@ def get_config(variant="templates"):
     clip_norm=5.0,
   )
 
-  config.update(settings.logging(eval_every=100))
+  config.update(
+    settings.training(eval_every=100, best_metric="f1", best_mode="max")
+  )
   config.eval_batch_size = 64
   config.probes = settings.probes()
 

@@ -54,7 +54,7 @@ def get_config(variant="pydoc"):
     config.get_oneway_ref("steps"), learning_rate=3e-3, weight_decay=0.1
   )
 
-  config.update(settings.logging())
+  config.update(settings.training())
   config.eval_batch_size = 8
   config.eval_window = 128
   config.probes = settings.probes()

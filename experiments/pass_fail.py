@@ -53,7 +53,9 @@ def get_config(variant="students"):
     config.get_oneway_ref("steps"), learning_rate=3e-3
   )
 
-  config.update(settings.logging(eval_every=250))
+  config.update(
+    settings.training(eval_every=250, best_metric="accuracy", best_mode="max")
+  )
   config.eval_batch_size = 128
   config.probes = settings.probes()
 

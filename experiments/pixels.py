@@ -56,7 +56,7 @@ def get_config(variant="glyphs"):
     config.get_oneway_ref("steps"), learning_rate=3e-3
   )
 
-  config.update(settings.logging())
+  config.update(settings.training(best_metric="accuracy", best_mode="max"))
   config.eval_batch_size = 128
   config.probes = settings.probes()
 

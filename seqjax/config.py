@@ -74,6 +74,13 @@ def one_of(config: Config, choices: Iterable[str], *fields: str) -> None:
       )
 
 
+def texts(config: Config, *fields: str) -> None:
+  """Raises InputError for a field that is no string."""
+  for field in fields:
+    if not isinstance(value := get(config, field), str):
+      raise InputError(f"config.{field} is {value!r}, expected a text")
+
+
 @contextlib.contextmanager
 def missing_fields() -> Iterator[None]:
   """Turns a field that a config lacks into an InputError that names it."""
@@ -183,13 +190,31 @@ def optimizer(
   return config
 
 
-def logging(*, log_every: int = 20, eval_every: int = 200) -> dict[str, int]:
-  """Steps between records, evaluations and checkpoints, for `update`."""
+def training(
+  *,
+  log_every: int = 20,
+  eval_every: int = 200,
+  best_metric: str = "loss",
+  best_mode: str = "min",
+) -> dict[str, int | str]:
+  """What the loop does beside its steps, for `update`.
+
+  Args:
+    log_every: steps between records.
+    eval_every: steps between evaluations; as many between checkpoints.
+    best_metric: of the validation; the checkpoint best by it is kept.
+    best_mode: "min" or "max", what is best.
+  """
   return {
     "log_every": log_every,
     "eval_every": eval_every,
     "checkpoint_every": eval_every,
-    "keep_checkpoints": 2,
+    "keep_checkpoints": 2,  # the last ones; the best is kept beside them
+    "best_metric": best_metric,
+    "best_mode": best_mode,
+    "patience": 0,  # evaluations without a new best before the end; 0 is off
+    "init_from": "",  # a run directory whose best parameters are begun from
+    "accumulation_steps": 1,  # parts that a batch is split into
   }
 
 

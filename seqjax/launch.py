@@ -19,7 +19,8 @@ from seqjax import config as settings
 from seqjax.errors import InputError
 from seqjax.studies import base as studies_base
 from seqjax.tasks import base
-from seqjax.train import folds, loop, runtime, workdir
+from seqjax.train import folds, loop, restore, runtime, workdir
+from seqjax.train.checkpoint import CHOICES
 
 config_flags.DEFINE_config_file(
   "config",
@@ -32,6 +33,13 @@ flags.DEFINE_string(
   "train",
   "train (goes on if begun), cross_validate (one run for each"
   " of config.data.num_folds), evaluate, or a mode of the task.",
+)
+flags.DEFINE_enum(
+  "checkpoint",
+  "best",
+  CHOICES,
+  "What a mode takes of a run: the best by config.best_metric, or the last. Not"
+  " in training.",
 )
 flags.DEFINE_integer(
   "num_cpu_devices",
@@ -58,6 +66,11 @@ def main(argv: list[str]) -> int:
     if FLAGS.mode not in TRAINING:
       jax.config.update("jax_num_cpu_devices", FLAGS.num_cpu_devices or 1)
       return _run_mode(directory, rest)
+    if FLAGS["checkpoint"].present:
+      raise InputError(
+        f"--checkpoint is no option of --mode={FLAGS.mode}, which goes on from"
+        " the last; it is for the modes that look at a run"
+      )
     command_line.options(FLAGS.mode, None, rest)
     return _train(directory)
   except InputError as error:
@@ -126,17 +139,20 @@ def _run_mode(directory: pathlib.Path, rest: list[str]) -> int:
     raise InputError(f"--mode is {mode!r}, expected one of {', '.join(modes)}")
   of_task = kind if mode in kind.modes else None
   options = command_line.options(mode, of_task, rest)
-  task, params, step = loop.load(directory)
+  task, params, step = restore.load(directory, FLAGS.checkpoint)
   if of_task:
     print(getattr(task, f"{mode}_mode")(params, **options))
     return 0
+  which = restore.which(directory, step)
+  print(f"checkpoint of step {step}, the {which}")
   results = {}
   for split in ("validation", "test"):
     if values := task.evaluate_split(params, split)[0]:
       results[split] = values
       for name, value in values.items():
         print(f"{split} {name}: {value:.4f}")
-  files.write_json(directory / "evaluation.json", {"step": step, **results})
+  found = {"step": step, "checkpoint": which, **results}
+  files.write_json(directory / "evaluation.json", found)
   return 0
 
 

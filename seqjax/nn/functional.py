@@ -46,6 +46,11 @@ def functionalize(module: nnx.Module) -> tuple[dict, Callable[..., Any]]:
   return nnx.to_pure_dict(state), apply
 
 
+def leaf_name(path) -> str:
+  """The path of a leaf in words: "rnn.layers.0.params.bias"."""
+  return jax.tree_util.keystr(path, simple=True, separator=".")
+
+
 def count_params(params) -> int:
   """The number of scalars in a tree of arrays."""
   return sum(leaf.size for leaf in jax.tree.leaves(params))

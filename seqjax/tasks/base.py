@@ -111,6 +111,15 @@ class Task(abc.ABC):
     """What later runs need beside the parameters, as JSON; data is loaded."""
     return {}
 
+  def vocabularies(self) -> dict[str, Any]:
+    """What rows or columns of parameters stand for, as JSON.
+
+    `{"embed": [symbols ...], "head": [labels ...]}`: a parameter is what is
+    named here or lies in it, "head.kernel" say. Where another run's differ,
+    `config.init_from` leaves that parameter out, even if its shape agrees.
+    """
+    return {}
+
   def init(self, key: jax.Array) -> Any:
     """Draws the parameters: nested dicts of arrays."""
     return nn.functionalize(self._model(key))[0]

@@ -81,6 +81,14 @@ class Classification(base.Task):
   def state(self):
     return {"encoder": self.encoder.state, "labels": self.labels}
 
+  def vocabularies(self):
+    known: dict[str, Any] = {"head": self.labels}
+    if self.encoder.vocab_size:
+      # One-hot symbols are the rows of the first layer.
+      reads = "embed" if self.config.model.embed_size else "rnn.layers.0"
+      known[reads] = self.encoder.state
+    return known
+
   def build(self, key):
     model, encoder = self.config.model, self.encoder
     return ManyToOne(

@@ -97,6 +97,11 @@ class LanguageModeling(base.Task):
       "tokens": self.tokens.state,
     }
 
+  def vocabularies(self):
+    # Tied, the head is a "bias"; one-hot, the first layer has a row a symbol.
+    reads = "embed" if self.config.model.embed_size else "rnn.layers.0"
+    return dict.fromkeys((reads, "head", "bias"), self.tokens.state)
+
   def build(self, key):
     model = self.config.model
     return LanguageModel(

@@ -71,6 +71,16 @@ class Tagging(base.Task):
   def state(self):
     return self.encoder.state
 
+  def vocabularies(self):
+    state = self.encoder.state
+    return {
+      "embed": state["words"],
+      "shape_embed": state["shapes"],
+      "chars.embed": state["letters"],
+      "head": state["tags"],
+      "crf": state["tags"],
+    }
+
   def build(self, key):
     model, encoder = self.config.model, self.encoder
     return Tagger(

@@ -3,7 +3,7 @@
 import contextlib
 import pathlib
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -13,17 +13,21 @@ import orbax.checkpoint.experimental.v1 as ocp
 from absl import logging
 
 from seqjax.errors import InputError
-from seqjax.train.train_state import TrainState
+from seqjax.nn.functional import leaf_name
+
+FOLDER = "checkpoints"  # in the run directory
+CHOICES = "best", "last"
 
 
 class Writer:
   """Writes the checkpoints of one run; use as a context manager.
 
   A checkpoint is the whole `TrainState` plus a JSON dict `extra` (position of
-  the data, time spent). Orbax writes into a temporary folder and renames it, so
-  a killed write leaves nothing that looks like a checkpoint; a CRC-32 over all
-  arrays and the files they need, kept beside them, finds damage that happens
-  later.
+  the data, time spent) and the step that is the best so far. Orbax writes into
+  a temporary folder and renames it, so a killed write leaves nothing that looks
+  like a checkpoint; what is not kept any more is removed after that. A CRC-32
+  over each field of the state and each file it needs, kept beside the arrays,
+  finds damage that happens later.
   """
 
   def __init__(self, directory: pathlib.Path, keep: int, *needed: pathlib.Path):
@@ -31,15 +35,18 @@ class Writer:
 
     Args:
       directory: of the checkpoints.
-      keep: how many, the newest.
+      keep: how many, the newest; the best is kept beside them.
       *needed: files without which the arrays mean nothing, a vocabulary say.
     """
     self._needed = {path.name: _crc32_of_file(path) for path in needed}
+    self._best = _Best()
+    policies = ocp.training.preservation_policies
     # Typed Any: Orbax's own policies do not fit its annotations.
-    latest: Any = ocp.training.preservation_policies.LatestN(keep)
+    latest: Any = policies.LatestN(keep)
+    either: Any = policies.AnyPreservationPolicy([latest, self._best])
     self._checkpointer = ocp.training.Checkpointer(
       str(directory.absolute()),
-      preservation_policy=latest,
+      preservation_policy=either,
       cleanup_tmp_directories=True,  # of killed writes
     )
 
@@ -49,18 +56,27 @@ class Writer:
   def __exit__(self, *_) -> None:
     self._checkpointer.close()
 
-  def save(self, state: TrainState, extra: dict[str, Any]) -> None:
+  def save(self, state: Any, extra: dict[str, Any], best: int = 0) -> None:
     """Starts writing; waits for the write before, if that is under way.
 
     A checkpoint of the same step is replaced: training repeats a step only
     where that checkpoint was found damaged.
+
+    Args:
+      state: a `TrainState`.
+      extra: see above.
+      best: the step of the best checkpoint so far, this one or one before; 0 if
+        there is none.
     """
+    parts = _parts(state)
     metadata: Any = {
-      "crc32": _crc32(state),
+      "crc32": {name: _crc32(tree) for name, tree in parts.items()},
       "needed": self._needed,
-      "structure": _structure(state),
+      "structure": _structure(parts),
+      "best": best,
       "extra": extra,
     }
+    self._best.step = best
     self._checkpointer.save_async(
       int(state.step),
       state,
@@ -74,16 +90,26 @@ class Writer:
     self._checkpointer.wait()
 
 
+class _Best:
+  """A preservation policy of Orbax: keeps one step."""
+
+  step = 0
+
+  def should_preserve(self, checkpoints, *, context) -> list[bool]:
+    del context
+    return [found.step == self.step for found in checkpoints]
+
+
 def restore_latest(
-  directory: pathlib.Path, target: TrainState, warn: Callable[[str], None]
-) -> tuple[TrainState, dict[str, Any]] | None:
-  """The newest checkpoint that is whole, or None if there is none at all.
+  directory: pathlib.Path, target: Any, warn: Callable[[str], None]
+) -> tuple[Any, dict[str, Any]] | None:
+  """`(state, extra)` of the newest checkpoint that is whole; None without any.
 
   Only reads, so that one may look at a run that is being trained.
 
   Args:
     directory: the folder of a `Writer`.
-    target: abstract arrays with shardings, see `abstract`.
+    target: abstract arrays with shardings of a `TrainState`, see `abstract`.
     warn: told about each damaged checkpoint.
 
   Raises:
@@ -91,6 +117,59 @@ def restore_latest(
       is not holds other arrays than `target`.
   """
   steps = saved_steps(directory)
+  if not steps:
+    return None
+  parts, metadata, _ = _first_whole(
+    directory, steps, lambda _: _parts(target), warn
+  )
+  return target._replace(**parts), metadata["extra"]
+
+
+def restore_params(
+  directory: pathlib.Path,
+  target: Any,
+  choice: str,
+  warn: Callable[[str], None],
+) -> tuple[Any, int]:
+  """`(params, step)`: those to evaluate, averaged ones if there are any.
+
+  Nothing else of a checkpoint is read.
+
+  Args:
+    directory: the folder of a `Writer`, with a checkpoint in it.
+    target: abstract arrays with shardings of the parameters.
+    choice: "best" or "last". The last is taken for the best where none was
+      measured; where the best is damaged or gone, that is told.
+    warn: told about each damaged checkpoint.
+
+  Raises:
+    InputError: as `restore_latest`.
+  """
+  steps = saved_steps(directory)
+  if choice == "best" and (best := best_step(directory)):
+    if best in steps:
+      steps = [best, *(step for step in steps if step != best)]
+    else:
+      warn(f"checkpoint of step {best}, the best, is gone; trying the last")
+
+  def evaluated(metadata):
+    averaged = "average" in metadata["crc32"]
+    return {"average" if averaged else "params": target}
+
+  parts, _, step = _first_whole(directory, steps, evaluated, warn)
+  (params,) = parts.values()
+  return params, step
+
+
+def _first_whole(directory, steps: Sequence[int], choose, warn):
+  """`(parts, metadata, step)` of the first of `steps` that is whole.
+
+  Args:
+    directory: of the checkpoints.
+    steps: to try, one after the other.
+    choose: from the metadata of a checkpoint to the abstract parts to read.
+    warn: told about damage.
+  """
   for step in steps:
     path = str(directory.absolute() / str(step))
     try:
@@ -98,21 +177,21 @@ def restore_latest(
     except Exception as error:  # damage has many faces
       _tell_damage(step, error, warn)
       continue
+    target = choose(metadata)
     _check_structure(directory, step, metadata["structure"], target)
     try:
-      with _quiet():
-        state: Any = ocp.load(path, target)
-      if _crc32(state) != metadata["crc32"]:
-        raise ValueError("its CRC-32 is not the one on record")
-      return state, metadata["extra"]
+      with _quiet(), _partial():
+        parts: Any = ocp.load(path, target)
+      for name, tree in parts.items():
+        if _crc32(tree) != metadata["crc32"][name]:
+          raise ValueError(f"the CRC-32 of {name} is not the one on record")
+      return parts, metadata, step
     except Exception as error:
       _tell_damage(step, error, warn)
-  if steps:
-    raise InputError(
-      f"{directory}: no checkpoint can be read, all are damaged; remove this"
-      " folder to start afresh"
-    )
-  return None
+  raise InputError(
+    f"{directory}: no checkpoint can be read, all are damaged; remove this"
+    " folder to start afresh"
+  )
 
 
 def saved_steps(directory: pathlib.Path) -> list[int]:
@@ -122,6 +201,12 @@ def saved_steps(directory: pathlib.Path) -> list[int]:
   return sorted((int(p.name) for p in found if p.name.isdigit()), reverse=True)
 
 
+def best_step(directory: pathlib.Path) -> int:
+  """The best one's step as the newest checkpoint has it; 0 without."""
+  found = _newest_metadata(directory)
+  return found["best"] if found else 0
+
+
 def check_needed(directory: pathlib.Path, *needed: pathlib.Path) -> None:
   """Raises InputError unless files are those the checkpoints were made with.
 
@@ -129,19 +214,24 @@ def check_needed(directory: pathlib.Path, *needed: pathlib.Path) -> None:
     directory: the folder of a `Writer`.
     *needed: as for the `Writer`.
   """
-  for step in saved_steps(directory):
-    try:
-      expected = _metadata(str(directory.absolute() / str(step)))["needed"]
-    except Exception:  # the next one may be whole
-      continue
-    for path in needed:
-      if not path.exists() or _crc32_of_file(path) != expected[path.name]:
-        raise InputError(
-          f"{path} is damaged or missing: it is not the file that the"
-          f" checkpoint of step {step} was made with; put the old one back, or"
-          " use a new --workdir"
-        )
+  if not (found := _newest_metadata(directory)):
     return
+  for path in needed:
+    expected = found["needed"][path.name]
+    if not path.exists() or _crc32_of_file(path) != expected:
+      raise InputError(
+        f"{path} is damaged or missing: it is not the file that the"
+        f" checkpoints in {directory} were made with; put the old one back, or"
+        " use a new --workdir"
+      )
+
+
+def _newest_metadata(directory: pathlib.Path) -> dict[str, Any] | None:
+  """Of the newest checkpoint whose metadata can be read."""
+  for step in saved_steps(directory):
+    with contextlib.suppress(Exception):  # the next one may be whole
+      return _metadata(str(directory.absolute() / str(step)))
+  return None
 
 
 def _metadata(path: str) -> dict[str, Any]:
@@ -150,6 +240,14 @@ def _metadata(path: str) -> dict[str, Any]:
   if not found:
     raise ValueError("it has no metadata")
   return found
+
+
+def _partial() -> Any:
+  """Orbax shall read what the target has, not all that there is."""
+  options = ocp.options.PyTreeOptions
+  return ocp.Context(
+    pytree_options=options(loading=options.Loading(partial_load=True))
+  )
 
 
 @contextlib.contextmanager
@@ -167,21 +265,30 @@ def _tell_damage(step, error, warn) -> None:
   reason = str(error).strip().splitlines()[0][:200] if str(error) else ""
   warn(
     f"checkpoint of step {step} is damaged ({type(error).__name__}: {reason});"
-    " trying the one before"
+    " trying another"
   )
 
 
-def _structure(state: TrainState) -> dict[str, str]:
+def _parts(state: Any) -> dict[str, Any]:
+  """The fields of a `TrainState`, but those without arrays."""
+  fields = state._asdict().items()
+  return {name: tree for name, tree in fields if jax.tree.leaves(tree)}
+
+
+def _structure(parts: dict[str, Any]) -> dict[str, str]:
   """Path to dtype and shape of every array."""
   return {
-    jax.tree_util.keystr(path): f"{leaf.dtype}{list(leaf.shape)}"
-    for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+    leaf_name(path): f"{leaf.dtype}{list(leaf.shape)}"
+    for path, leaf in jax.tree_util.tree_leaves_with_path(parts)
   }
 
 
 def _check_structure(directory, step, saved, target) -> None:
   """A checkpoint of other arrays is whole, but not for this program."""
   expected = _structure(target)
+  if len(target) == 1:  # one field is asked for, never mind the others
+    (field,) = target
+    saved = {k: v for k, v in saved.items() if k.split(".")[0] == field}
   for name in sorted(saved.keys() | expected.keys()):
     if saved.get(name) != expected.get(name):
       raise InputError(
@@ -192,24 +299,28 @@ def _check_structure(directory, step, saved, target) -> None:
       )
 
 
-def abstract(state: TrainState, shardings: TrainState) -> TrainState:
-  """Shapes, dtypes and shardings of `state`, the target of a restore."""
-  return jax.tree.map(
-    lambda leaf, sharding: jax.ShapeDtypeStruct(
-      leaf.shape, leaf.dtype, sharding=sharding
-    ),
-    state,
-    shardings,
+def abstract(tree: Any, shardings: Any) -> Any:
+  """Shapes and dtypes of `tree`, the target of a restore.
+
+  Args:
+    tree: of arrays or shapes.
+    shardings: of each leaf, or one for all.
+  """
+  make = lambda leaf, sharding: jax.ShapeDtypeStruct(
+    leaf.shape, leaf.dtype, sharding=sharding
   )
+  if isinstance(shardings, jax.sharding.Sharding):
+    return jax.tree.map(lambda leaf: make(leaf, shardings), tree)
+  return jax.tree.map(make, tree, shardings)
 
 
-def _crc32(state: TrainState) -> int:
+def _crc32(tree: Any) -> int:
   crc = 0
-  for path, leaf in jax.tree_util.tree_leaves_with_path(state):
+  for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
     if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
       leaf = jax.random.key_data(leaf)
     array = np.ascontiguousarray(jax.device_get(leaf))
-    crc = zlib.crc32(jax.tree_util.keystr(path).encode(), crc)
+    crc = zlib.crc32(leaf_name(path).encode(), crc)
     crc = zlib.crc32(array.tobytes(), crc)
   return crc
 

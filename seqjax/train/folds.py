@@ -5,7 +5,7 @@ import pathlib
 from seqjax import files
 from seqjax.config import Config
 from seqjax.errors import InputError
-from seqjax.train import loop, workdir
+from seqjax.train import loop, restore, workdir
 
 RESULT_FILE = "cross_validation.json"
 
@@ -41,7 +41,7 @@ def cross_validate(config: Config, directory: pathlib.Path) -> int:
       print(f"fold {index + 1} of {count}", flush=True)
       if ended_by := loop.train(of_fold, fold):
         return ended_by
-      task, params, _ = loop.load(fold)
+      task, params, _ = restore.load(fold)
       results.append(task.evaluate_split(params, "test")[0])
       means = {
         name: sum(result[name] for result in results) / len(results)

@@ -20,14 +20,22 @@ from seqjax.errors import InputError
 from seqjax.nn.functional import count_params
 from seqjax.show import training
 from seqjax.tasks import base
-from seqjax.train import checkpoint, metrics, probes, progress, workdir
+from seqjax.train import (
+  best,
+  checkpoint,
+  init_from,
+  metrics,
+  probes,
+  progress,
+  workdir,
+)
+from seqjax.train.restore import load as load
+from seqjax.train.restore import warn
 from seqjax.train.train_state import (
   init_state,
   make_shardings,
   make_train_step,
 )
-
-CHECKPOINTS = "checkpoints"
 
 
 class TrainingDiverged(RuntimeError):
@@ -40,6 +48,8 @@ def train(
   devices: Sequence[jax.Device] | None = None,
 ) -> int:
   """Trains, or goes on training, in `directory` until `config.steps`.
+
+  Or until `config.patience` evaluations brought nothing better.
 
   Args:
     config: what an experiment file returns.
@@ -60,7 +70,7 @@ def train(
   config = base.resolve(config)
   _check_config(config)
   shardings = make_shardings(config.batch_size, devices)
-  folder, needed = directory / CHECKPOINTS, directory / base.STATE_FILE
+  folder, needed = directory / checkpoint.FOLDER, directory / base.STATE_FILE
   with contextlib.ExitStack() as stack:
     stack.enter_context(workdir.locked(directory))
     stack.enter_context(jax.set_mesh(shardings.mesh))
@@ -75,26 +85,34 @@ def train(
       init = functools.partial(init_state, task, config)
       shapes = jax.eval_shape(init)
 
-    # Where to begin: the newest whole checkpoint, or step 0.
+    # Where to begin: the newest whole checkpoint, or step 0, which may have
+    # parameters of another run.
     layout = shardings.of_state(shapes)
     target = checkpoint.abstract(shapes, layout)
-    restored = checkpoint.restore_latest(folder, target, _warn)
+    restored = checkpoint.restore_latest(folder, target, warn)
+    taken, told, seconds_before, record = {}, "", 0.0, best.Best()
     if restored is None:
-      state, seconds_before = jax.jit(init, out_shardings=layout)(), 0.0
+      if config.init_from:
+        taken, told = init_from.take(config.init_from, task, shapes.params)
+      state = jax.jit(init, out_shardings=layout)(taken)
     else:
       state, extra = restored
       batches.set_state(extra["data"])
-      seconds_before = extra["seconds"]
+      seconds_before, record = extra["seconds"], best.Best(**extra["best"])
     start = int(state.step)
     train_step = make_train_step(task, config, state, shardings)
     probe = probes.GradientProbe(config, task, directory)
-    # What is wrong with a batch, the loss or the probe is found here.
+    # What is wrong with a batch, the loss, an evaluation or the probe is found
+    # here.
     with settings.missing_fields():
       position = batches.get_state()
       first = next(batches)
       batches.set_state(position)
       train_step.eval_shape(state, first)
       probe.check(state, first)
+      nothing = best.check(
+        config, task, state.evaluated, shardings.place, begun
+      )
     if not begun:
       files.write_json(needed, task.state(), indent=None)
     workdir.save_config(directory, config)
@@ -111,12 +129,24 @@ def train(
       f" {'from step ' + str(start) if start else 'from the beginning'}"
       f" to step {config.steps}, in {directory}"
     )
+    for line in filter(None, (told, nothing)):
+      bar.say(line)
 
     log = _Log(config, task, writer, bar)
     begin = time.monotonic()
+
+    def save():
+      seconds = seconds_before + time.monotonic() - begin
+      extra = {"data": batches.get_state(), "seconds": seconds}
+      extra["best"] = record._asdict()
+      checkpoints.save(state, extra, record.step)
+
+    if taken:
+      save()  # so that the other run is not read again
+    end = start if record.waited(config.patience) else config.steps
     waiting = None  # metrics of the step before, not fetched yet
     step = start
-    for step in range(start + 1, config.steps + 1):
+    for step in range(start + 1, end + 1):
       batch = shardings.place(next(batches))
       state, step_metrics = train_step(state, batch)
       # The device is at work on this step while the host reads the last one.
@@ -148,17 +178,20 @@ def train(
         if values:
           writer.write("validation", step, values)
           bar.say(f"step {step}: validation {_format(values)}")
+          value = best.measure(config, values)
+          record = record.after(step, value, config.best_mode)
+          if record.waited(config.patience):
+            end = step
+          saves = saves or record.step == step or end == step
       if saves:
-        seconds = seconds_before + time.monotonic() - begin
-        extra = {"data": batches.get_state(), "seconds": seconds}
-        checkpoints.save(state, extra)
+        save()
       if evaluates or saves or probe.due(step):
         log.restart_clock()
-      if stopping:
+      if stopping or end == step:
         break
 
     checkpoints.wait()
-    if stop.signal is not None and step < config.steps:
+    if stop.signal is not None and step < end:
       bar.say(
         f"{signal.Signals(stop.signal).name}: saved step {step}; the same"
         " command goes on from there"
@@ -167,12 +200,29 @@ def train(
 
     seconds = seconds_before + time.monotonic() - begin
     bar.say(f"step {step} done; training took {progress.clock(seconds)}")
-    _show(config, task, state.evaluated, directory, writer, bar)
+    the_best = f"step {record.step}, {config.best_metric} {record.value:.4f}"
+    if record.waited(config.patience):
+      bar.say(
+        f"stopped: {record.since} evaluations without a better one than"
+        f" {the_best}; to go on raise --config.patience, now {config.patience}"
+      )
+
+    def params_to_show():
+      if record.step in (0, step):
+        return state.evaluated
+      params, shown = checkpoint.restore_params(
+        folder, target.params, "best", warn
+      )
+      if shown == record.step:
+        bar.say(f"the showcase is of the best: {the_best}")
+      return params
+
+    _show(config, task, params_to_show, directory, writer, bar)
     bar.say(f"Metrics: {directory / files.METRICS_FILE}")
     return 0
 
 
-def _show(config, task, params, directory, writer, bar) -> None:
+def _show(config, task, params_to_show, directory, writer, bar) -> None:
   """Showcase and pictures. The run is done, whatever happens to them."""
   folder = directory / "showcase"
   folder.mkdir(exist_ok=True)
@@ -186,7 +236,7 @@ def _show(config, task, params, directory, writer, bar) -> None:
       config.optimizer.clip_norm,
     ):
       bar.say(f"Loss and gradient norm over steps: {picture}")
-    if text := task.showcase(params, folder):
+    if text := task.showcase(params_to_show(), folder):
       writer.text("showcase", config.steps, text)
       bar.say(f"\n{text}")
   except Exception as error:  # of any kind: it must not cost the run
@@ -195,34 +245,6 @@ def _show(config, task, params, directory, writer, bar) -> None:
     bar.say(
       f"the showcase failed ({type(error).__name__}: {reason}); where: {trace}"
     )
-
-
-def load(directory: pathlib.Path) -> tuple[base.Task, Any, int]:
-  """A run as it was saved last, on one device, without its data.
-
-  Returns:
-    `(task, params, step)`: of the newest whole checkpoint.
-
-  Raises:
-    InputError: there is none, or it is of another format.
-  """
-  config = workdir.load_config(directory)
-  folder = directory / CHECKPOINTS
-  if not checkpoint.saved_steps(folder):
-    raise InputError(
-      f"--workdir={directory} holds no checkpoint yet; train with this"
-      " --workdir first"
-    )
-  checkpoint.check_needed(folder, directory / base.STATE_FILE)
-  task = base.create(config, directory)
-  shardings = make_shardings(config.batch_size, jax.devices()[:1])
-  with settings.missing_fields():
-    shapes = jax.eval_shape(functools.partial(init_state, task, config))
-  target = checkpoint.abstract(shapes, shardings.of_state(shapes))
-  restored = checkpoint.restore_latest(folder, target, _warn)
-  assert restored is not None  # there are checkpoints
-  state, _ = restored
-  return task, state.evaluated, int(state.step)
 
 
 class _Log:
@@ -318,7 +340,10 @@ def _interrupts() -> Iterator[_Stop]:
 def _check_config(config: Config) -> None:
   counts = "steps", "batch_size", "log_every", "eval_every", "checkpoint_every"
   settings.at_least(config, 1, *counts, "keep_checkpoints")
-  settings.at_least(config, 0, "seed", "probes.gradients_every")
+  settings.at_least(config, 1, "accumulation_steps")
+  settings.at_least(config, 0, "seed", "patience", "probes.gradients_every")
+  settings.one_of(config, ("min", "max"), "best_mode")
+  settings.texts(config, "best_metric", "init_from")
   settings.rate(config, "optimizer.b1", "optimizer.b2")
   parts = "weight_decay", "momentum", "final_fraction", "clip_norm"
   settings.at_least(config, 0.0, *(f"optimizer.{part}" for part in parts))
@@ -329,7 +354,3 @@ def _check_config(config: Config) -> None:
 
 def _format(values: dict[str, float]) -> str:
   return "  ".join(f"{name} {value:.4f}" for name, value in values.items())
-
-
-def _warn(message: str) -> None:
-  print(f"warning: {message}", flush=True)

@@ -9,6 +9,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from seqjax.config import Config
 from seqjax.errors import InputError
+from seqjax.nn.functional import leaf_name
 from seqjax.recurrence.rows import DATA
 from seqjax.tasks import base
 from seqjax.train import optimizer
@@ -76,10 +77,23 @@ def make_shardings(batch_size: int, devices=None) -> Shardings:
   )
 
 
-def init_state(task: base.Task, config: Config) -> TrainState:
-  """The state before the first step: a pure function of the config."""
+def init_state(
+  task: base.Task, config: Config, taken: dict[str, Any] | None = None
+) -> TrainState:
+  """The state before the first step: a pure function of its arguments.
+
+  Args:
+    task: built from `config`.
+    config: of the experiment.
+    taken: parameters by their names (`leaf_name`) that are not drawn but these,
+      see `init_from`.
+  """
   init_key, train_key = jax.random.split(jax.random.key(config.seed))
   params = task.init(init_key)
+  if taken:
+    params = jax.tree_util.tree_map_with_path(
+      lambda path, drawn: taken.get(leaf_name(path), drawn), params
+    )
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,

@@ -28,6 +28,7 @@ _MAY_CHANGE = (
   "eval_batch_size",
   "checkpoint_every",
   "keep_checkpoints",
+  "patience",
   "probes.",  # all of the section
   "showcase.",
 )

@@ -22,6 +22,6 @@ def get_config():
   config.model.method = "auto"
   config.model.gradient = "bptt"
   config.optimizer = settings.optimizer(100, learning_rate=1e-2)
-  config.update(settings.logging(log_every=1, eval_every=4))
+  config.update(settings.training(log_every=1, eval_every=4))
   config.probes = settings.probes()
   return config

@@ -339,7 +339,7 @@ def test_another_format_is_not_called_damage(tmp_path, text_file):
   loop.train(config, tmp_path)
   path = tmp_path / "config.json"
   content = json.loads(path.read_text())
-  for number in (None, 3):
+  for number in (None, workdir.FORMAT + 1):
     content.pop("format", None)
     if number:
       content["format"] = number
