@@ -33,7 +33,7 @@ def filter_logits(
     # Of as many as share a place all stay. A sort would take longer, and so
     # long to compile that a first sample would wait for it.
     place = _order(logits)
-    few = place >= _first_below(place, 1.0, jnp.where(top_k > 0, top_k, size))
+    few = place >= _first_below(place, 1, jnp.where(top_k > 0, top_k, size))
     probs = jax.nn.softmax(logits, axis=-1, where=few)
     most = place >= _first_below(place, probs, top_p)
     return jnp.where(few & (most | (top_p >= 1)), logits, -jnp.inf)
@@ -57,7 +57,7 @@ def _first_below(place, weights, limit):
 
   def body(index, least):
     lower = least ^ (jnp.uint32(1 << 31) >> index.astype(jnp.uint32))
-    above = jnp.where(place > lower, weights, 0.0).sum(axis=-1, keepdims=True)
+    above = jnp.where(place > lower, weights, 0).sum(axis=-1, keepdims=True)
     return jnp.where(above < limit, lower, least)
 
   start = jnp.full((*place.shape[:-1], 1), 2**32 - 1, jnp.uint32)
