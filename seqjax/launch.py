@@ -147,13 +147,7 @@ def _run_mode(directory: pathlib.Path, rest: list[str]) -> int:
       f"--config is for --mode=train; --mode={mode} reads"
       f" {directory / workdir.CONFIG_FILE}"
     )
-  config = workdir.load_config(directory)
-  if "study" in config:
-    raise InputError(
-      f"config.study is {config.study!r}, which has no modes; its results are"
-      f" in {directory}"
-    )
-  kind = base.find(config, directory)
+  kind = base.find(workdir.task_config(directory), directory)
   modes = (*TRAINING, "evaluate", *kind.modes)
   if mode not in modes:
     raise InputError(f"--mode is {mode!r}, expected one of {', '.join(modes)}")

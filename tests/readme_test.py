@@ -13,7 +13,7 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 
 def test_the_snippet_runs():
-  (snippet,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+  snippet, _ = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
   names = {}
   exec(snippet, names)
   outputs, lengths = names["outputs"], names["lengths"]

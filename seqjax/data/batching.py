@@ -185,7 +185,7 @@ class Loader:
       num_buckets: at most so many; each holds about as many examples.
       seed: of the shuffles.
     """
-    lengths = np.asarray(lengths)
+    self._lengths = lengths = np.asarray(lengths)
     if batch_size < 1 or num_buckets < 1:
       raise ValueError(
         f"batch_size is {batch_size} and num_buckets is {num_buckets}, expected"
@@ -252,13 +252,38 @@ class Loader:
       members = self._members[bucket][first : first + rows]
       yield self._collate(members, rows, self._padded[bucket])
 
+  def few_shapes(self, most: int) -> Iterator[Any]:
+    """Every example once: rows and lengths of `size`, for what comes as it is.
 
-def _longest(lengths: np.ndarray) -> Any:
+    Args:
+      most: rows of a batch, at most.
+    """
+    if not self._members:
+      return
+    # In order of length, over all buckets.
+    members = np.concatenate(self._members)
+    rows = min(size(len(members), 8), most)
+    for first in range(0, len(members), rows):
+      taken = members[first : first + rows]
+      padded = _longest(self._lengths[taken], round_to=lambda n: size(n, 16))
+      yield self._collate(taken, rows, padded)
+
+
+def _longest(lengths: np.ndarray, round_to: Callable[[int], int] = int) -> Any:
   """At least 1, so that every axis of a batch has entries."""
   longest = np.maximum(lengths.max(axis=0), 1)
   if longest.ndim:
-    return tuple(int(length) for length in longest)
-  return int(longest)
+    return tuple(round_to(int(length)) for length in longest)
+  return round_to(int(longest))
+
+
+def size(count: int, least: int = 1) -> int:
+  """`least`, twice, four times, ... that: the first that `count` fits into.
+
+  What comes as it comes, prompts or texts to be classified, is padded to these
+  sizes: a program is compiled once for each.
+  """
+  return least << max(0, -(-count // least) - 1).bit_length()
 
 
 def pad(

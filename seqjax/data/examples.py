@@ -104,6 +104,12 @@ def parts(found: Sequence[Example] | Splits, data: Config, seed: int) -> Splits:
   return made
 
 
+def check_several(name: str, inputs: Sequence[Any]) -> None:
+  """Raises InputError for one text where a sequence of inputs is asked for."""
+  if isinstance(inputs, str):
+    raise InputError(f"{name} is {inputs!r}, expected a list of them")
+
+
 def label_ids(
   part: str, examples: Sequence[Example], labels: Sequence[str]
 ) -> np.ndarray:

@@ -60,7 +60,8 @@ class Encoder:
       words = [word.lower() for word in words]
     return cls(Vocabulary.count(words, data.min_count).symbols, data.lower)
 
-  def encode(self, inputs: list[str]) -> np.ndarray:
+  def encode(self, inputs: list[str] | str) -> np.ndarray:
+    inputs = inputs.split() if isinstance(inputs, str) else inputs
     return self._vocabulary.encode(
       word.lower() if self._lower else word for word in inputs
     )

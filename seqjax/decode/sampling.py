@@ -1,6 +1,11 @@
-"""Autoregressive sampling, one compiled scan."""
+"""Autoregressive sampling, one compiled loop.
+
+How many tokens, temperature, top-k and top-p are arguments of the compiled
+program like any other, so that a change of them compiles nothing.
+"""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +13,7 @@ from jax import lax
 
 
 def filter_logits(
-  logits: jax.Array, *, top_k: int = 0, top_p: float = 1.0
+  logits: jax.Array, *, top_k: Any = 0, top_p: Any = 1.0
 ) -> jax.Array:
   """Excludes unlikely tokens: their logits become -inf.
 
@@ -20,23 +25,43 @@ def filter_logits(
       after `top_k`.
 
   Returns:
-    `[..., vocab_size]`.
+    `[..., vocab_size]`. Nothing is sorted where all are kept.
   """
-  if 0 < top_k < logits.shape[-1]:
-    smallest = lax.top_k(logits, top_k)[0][..., -1:]
-    logits = jnp.where(logits < smallest, -jnp.inf, logits)
-  if top_p < 1.0:
-    ordered = jnp.flip(jnp.sort(logits, axis=-1), axis=-1)
-    probs = jax.nn.softmax(ordered, axis=-1)
-    # A token stays if those before it have not reached p yet; so the first
-    # always stays.
-    stays = jnp.cumsum(probs, axis=-1) - probs < top_p
-    stays = stays.at[..., 0].set(True)
-    smallest = jnp.min(
-      jnp.where(stays, ordered, jnp.inf), axis=-1, keepdims=True
-    )
-    logits = jnp.where(logits < smallest, -jnp.inf, logits)
-  return logits
+  size = logits.shape[-1]
+
+  def exclude(logits):
+    # Of as many as share a place all stay. A sort would take longer, and so
+    # long to compile that a first sample would wait for it.
+    place = _order(logits)
+    few = place >= _first_below(place, 1, jnp.where(top_k > 0, top_k, size))
+    probs = jax.nn.softmax(logits, axis=-1, where=few)
+    most = place >= _first_below(place, probs, top_p)
+    return jnp.where(few & (most | (top_p >= 1)), logits, -jnp.inf)
+
+  some = (top_k > 0) & (top_k < size) | (top_p < 1)
+  return lax.cond(some, exclude, lambda logits: logits, logits)
+
+
+def _order(x: jax.Array) -> jax.Array:
+  """Floats as uint32 in the same order."""
+  bits = lax.bitcast_convert_type(x.astype(jnp.float32), jnp.uint32)
+  sign = jnp.uint32(1 << 31)
+  return jnp.where(bits < sign, bits | sign, ~bits)
+
+
+def _first_below(place, weights, limit):
+  """The least place `[..., 1]` such that all above it weigh less than `limit`.
+
+  Bit by bit, from the highest.
+  """
+
+  def body(index, least):
+    lower = least ^ (jnp.uint32(1 << 31) >> index.astype(jnp.uint32))
+    above = jnp.where(place > lower, weights, 0).sum(axis=-1, keepdims=True)
+    return jnp.where(above < limit, lower, least)
+
+  start = jnp.full((*place.shape[:-1], 1), 2**32 - 1, jnp.uint32)
+  return lax.fori_loop(0, 32, body, start)
 
 
 def sample(
@@ -45,10 +70,11 @@ def sample(
   logits: jax.Array,
   key: jax.Array,
   *,
-  num_tokens: int,
-  temperature: float = 1.0,
-  top_k: int = 0,
-  top_p: float = 1.0,
+  num_tokens: Any,
+  size: int | None = None,
+  temperature: Any = 1.0,
+  top_k: Any = 0,
+  top_p: Any = 1.0,
 ) -> jax.Array:
   """Draws `num_tokens` tokens a row, feeding each back; use under `jax.jit`.
 
@@ -61,33 +87,57 @@ def sample(
     logits: `[batch, vocab_size]` after the prompt.
     key: randomness; token t is drawn with `fold_in(key, t)`, so a longer
       sample starts with the shorter one.
-    num_tokens: how many.
-    temperature: 0 is greedy, the most likely token.
+    num_tokens: how many; may be traced if there is a `size`.
+    size: columns of the result, known when it is compiled; those from
+      `num_tokens` on are 0. Default `num_tokens`.
+    temperature: 0 is greedy, the most likely token. May be traced, as all that
+      follows; see `check_options` for what is in range.
     top_k: see `filter_logits`.
     top_p: see `filter_logits`.
 
   Returns:
-    int32 `[batch, num_tokens]`.
-
-  Raises:
-    ValueError: an option is out of range.
+    int32 `[batch, size]`.
   """
-  check_options(num_tokens, temperature, top_k, top_p)
 
   def choose(logits, index):
-    if temperature == 0:
-      return jnp.argmax(logits, axis=-1).astype(jnp.int32)
-    logits = filter_logits(logits / temperature, top_k=top_k, top_p=top_p)
     draw_key = jax.random.fold_in(key, index)
-    return jax.random.categorical(draw_key, logits).astype(jnp.int32)
 
-  def body(state, index):
-    carry, logits = state
+    def draw(logits):
+      kept = filter_logits(logits / temperature, top_k=top_k, top_p=top_p)
+      return jax.random.categorical(draw_key, kept).astype(jnp.int32)
+
+    return lax.cond(temperature > 0, draw, _likeliest, logits)
+
+  return _write(step, carry, logits, choose, num_tokens, size)
+
+
+def greedy(
+  step: Callable,
+  carry,
+  logits: jax.Array,
+  *,
+  num_tokens: Any,
+  size: int | None = None,
+) -> jax.Array:
+  """The most likely token each time: `sample` at temperature 0, no key."""
+  choose = lambda logits, index: _likeliest(logits)
+  return _write(step, carry, logits, choose, num_tokens, size)
+
+
+def _likeliest(logits: jax.Array) -> jax.Array:
+  return jnp.argmax(logits, axis=-1).astype(jnp.int32)
+
+
+def _write(step, carry, logits, choose, num_tokens, size) -> jax.Array:
+  def body(index, state):
+    carry, logits, written = state
     tokens = choose(logits, index)
-    return step(carry, tokens), tokens
+    return *step(carry, tokens), written.at[index].set(tokens)
 
-  _, tokens = lax.scan(body, (carry, logits), jnp.arange(num_tokens))
-  return tokens.T
+  size = num_tokens if size is None else size
+  written = jnp.zeros((size, len(logits)), jnp.int32)
+  state = lax.fori_loop(0, num_tokens, body, (carry, logits, written))
+  return state[-1].T
 
 
 def check_options(

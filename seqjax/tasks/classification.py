@@ -13,7 +13,12 @@ import optax
 from seqjax import config as settings
 from seqjax import files, nn
 from seqjax.data import batching, formats
-from seqjax.data.examples import Splits, held_out, label_ids
+from seqjax.data.examples import (
+  Splits,
+  check_several,
+  held_out,
+  label_ids,
+)
 from seqjax.errors import extra
 from seqjax.models import layers
 from seqjax.models.many_to_one import POOLS, ManyToOne
@@ -216,10 +221,22 @@ class Classification(base.Task):
     return norms, batch.lengths
 
   def predict(self, params, inputs: Sequence[Any]) -> np.ndarray:
-    """Probabilities `[inputs, classes]` of inputs as the format shows them."""
+    """Probabilities `[inputs, classes]`, the classes those of `labels`.
+
+    Args:
+      params: the model's parameters.
+      inputs: texts, names, sequences; of a table `{column: value}`; images,
+        uint8 `[height, width]`.
+
+    Raises:
+      InputError: a text alone, expected a list of them.
+    """
+    check_several("inputs", inputs)
+    if not len(inputs):
+      return np.zeros((0, len(self.labels)), np.float32)
     arrays = [self.encoder.encode(one) for one in inputs]
     loader = self._loader(arrays, np.zeros(len(arrays), np.int32))
-    batches = loader.once(self.config.eval_batch_size)
+    batches = loader.few_shapes(self.config.eval_batch_size)
     return _in_order(self.outputs(params, batches))[0]
 
   def predict_mode(self, params, *, input: str = "-") -> str:
@@ -267,6 +284,17 @@ class Classification(base.Task):
     files.write(directory / "classes.txt", written + "\n")
     return f"{written}\nConfusion matrix: {picture}"
 
+  @functools.cached_property
+  def _attend(self):
+    """Probabilities, and what the pooling attends to; jitted."""
+
+    @jax.jit
+    def attend(params, batch: Batch):
+      logits, weights = self._logits(params, batch, method="read")
+      return jax.nn.softmax(logits), weights
+
+    return attend
+
   def _write_attention(self, params, examples, path: pathlib.Path) -> None:
     """A page of texts on a background as dark as each word is attended to."""
     from seqjax.show import attention
@@ -274,9 +302,8 @@ class Classification(base.Task):
     arrays = [self.encoder.encode(example.inputs) for example in examples]
     loader = self._loader(arrays, np.zeros(len(arrays), np.int32))
     found = []
-    for batch in loader.once(len(arrays)):
-      logits, weights = self._logits(params, batch, method="read")
-      rows = zip(jax.nn.softmax(logits), np.asarray(weights), strict=True)
+    for batch in loader.few_shapes(len(arrays)):
+      rows = zip(*map(np.asarray, self._attend(params, batch)), strict=True)
       found.append((list(rows), batch.indices, batch.weights))
     pairs = batching.in_order(*zip(*found, strict=True))
     attention.write(

@@ -174,26 +174,33 @@ class Forecasting(base.Task):
   def _baselines(self, past):
     """The last value again; the last season again. `[batch, horizon, ...]`."""
     data = self.config.data
-    ahead = jnp.arange(data.horizon) % data.season
-    return (
-      jnp.repeat(past[:, -1:], data.horizon, axis=1),
-      past[:, -data.season :][:, ahead],
-    )
+    ahead = np.arange(data.horizon)
+    return past[:, 0 * ahead - 1], past[:, ahead % data.season - data.season]
 
   @functools.cached_property
   def _predict(self):
-    return jax.jit(lambda params, past: self.apply(params, past))
+    return jax.jit(self.apply)
 
   def forecast(self, params, past: np.ndarray) -> np.ndarray:
     """What comes after `past` `[lookback, columns]`: `[horizon, columns]`.
 
     Both in the units of the columns.
+
+    Raises:
+      InputError: the past has another shape.
     """
+    past = np.asarray(past, float)
+    shape = self.config.data.lookback, len(self.scaling.names)
+    if past.shape != shape:
+      raise InputError(
+        f"past has shape {past.shape}, expected {shape}: config.data.lookback"
+        " and the columns"
+      )
     found = self._predict(params, self.scaling.standardise(past)[None])
     return self.scaling.restore(np.asarray(found)[0])
 
   def _last_season(self, past: np.ndarray) -> np.ndarray:
-    return np.asarray(self._baselines(past[None])[1])[0]
+    return self._baselines(past[None])[1][0]
 
   def forecast_mode(self, params, *, input: str = "", output: str = "") -> str:
     """The steps after the end of a series, as a CSV and a plot.

@@ -6,7 +6,6 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -18,6 +17,7 @@ from seqjax.data.examples import Splits, contiguous
 from seqjax.data.ngram import KneserNey
 from seqjax.data.tokens import Tokenizer, Tokens
 from seqjax.decode import sampling
+from seqjax.decode.prompted import Prompted
 from seqjax.errors import InputError
 from seqjax.models import layers
 from seqjax.models.language_model import LanguageModel
@@ -257,7 +257,7 @@ class LanguageModeling(base.Task):
     begin = self._known(prompt)
     prompt = prompt if len(begin) else ""
     begin = begin if len(begin) else [self._default_start()]
-    ids = np.tile(self.tokens.encode(begin), (num_samples, 1))
+    ids = self.tokens.encode(begin)
     options = {
       "num_tokens": num_tokens,
       "temperature": temperature,
@@ -269,17 +269,13 @@ class LanguageModeling(base.Task):
     except ValueError as error:
       raise InputError(f"--{error}") from error
 
-    @jax.jit
-    def write(params, ids, key):
-      carry, logits = self.apply(params, ids)
-      first = self._symbols_only(logits[:, -1])
-      return sampling.sample(self._step(params), carry, first, key, **options)
-
-    written = np.asarray(write(params, ids, jax.random.key(seed)))
+    written = self._prompted.sample(
+      params, ids, num_samples=num_samples, seed=seed, **options
+    )
     if self.unit == "chars":
       return [prompt + self.tokens.decode(row) for row in written]
-    kept = ids if prompt else ids[:, :0]
-    return [self.tokens.decode(r) for r in np.concatenate([kept, written], 1)]
+    kept = ids if prompt else ids[:0]
+    return [self.tokens.decode(np.append(kept, row)) for row in written]
 
   def complete_mode(self, params, **options) -> str:
     """The likeliest next words (or characters), with their probabilities."""
@@ -316,30 +312,21 @@ class LanguageModeling(base.Task):
         '--prompt is empty, expected the beginning of a sentence, e.g. "the'
         f' cat {BLANK}"'
       )
-    carry, logits = self.apply(params, self.tokens.encode(begin)[None])
-    probabilities = np.asarray(jax.nn.softmax(logits[0, -1]))
-    known = np.flatnonzero(np.isfinite(self._symbols_only(logits[0, -1])))
-    best = known[np.argsort(-probabilities[known], kind="stable")][:top_k]
-    rows = best.astype(np.int32)[:, None]
-    # Each goes on by what is likeliest after it, all at once.
-    carry = jax.tree.map(lambda x: jnp.repeat(x, len(best), axis=0), carry)
-    step = self._step(params)
-    for _ in range(num_tokens - 1):
-      carry, logits = step(carry, rows[:, -1])
-      rows = np.concatenate([rows, np.argmax(logits, -1)[:, None]], axis=1)
+    shares, rows = self._prompted.rank(
+      params, self.tokens.encode(begin), top_k=top_k, num_tokens=num_tokens
+    )
     return [
-      (self.tokens.decode(row), float(probabilities[row[0]])) for row in rows
+      (self.tokens.decode(row), float(share))
+      for row, share in zip(rows, shares, strict=True)
     ]
 
-  def _step(self, params):
-    """`(carry, ids) -> (carry, logits)`, a symbol a row."""
-
-    @jax.jit
-    def step(params, carry, ids):
-      carry, logits = self.apply(params, carry, ids, method="step")
-      return carry, self._symbols_only(logits)
-
-    return functools.partial(step, params)
+  @functools.cached_property
+  def _prompted(self) -> Prompted:
+    """Reserved ids are not written: unknown, padding, start."""
+    vocabulary = self.tokens.vocabulary
+    reserved = range(len(vocabulary.reserved))
+    never = np.array([i for i in reserved if i != vocabulary.stop], int)
+    return Prompted(self.apply, never)
 
   def _known(self, prompt: str, field: str = "--prompt") -> Sequence[str]:
     """The symbols of a prompt.
@@ -357,13 +344,6 @@ class LanguageModeling(base.Task):
         f" leave out or replace: the model knows {text.shorten(symbols, 200)!r}"
       )
     return begin
-
-  def _symbols_only(self, logits):
-    """Reserved ids are not written: unknown, padding, start."""
-    vocabulary = self.tokens.vocabulary
-    reserved = range(len(vocabulary.reserved))
-    never = np.array([i for i in reserved if i != vocabulary.stop], int)
-    return logits.at[..., never].set(-jnp.inf)
 
   def _default_start(self) -> str:
     symbols = self.tokens.vocabulary.symbols

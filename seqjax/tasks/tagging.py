@@ -11,7 +11,7 @@ import numpy as np
 from seqjax import config as settings
 from seqjax import files, nn
 from seqjax.data import batching, conll
-from seqjax.data.examples import Splits, held_out
+from seqjax.data.examples import Splits, check_several, held_out
 from seqjax.errors import extra
 from seqjax.models import layers
 from seqjax.models.tagger import Tagger
@@ -206,11 +206,24 @@ class Tagging(base.Task):
       for name, measure in measures.items()
     }
 
-  def tag(self, params, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-    """The tags of each token of each sentence, lists of words."""
-    blank = [np.zeros(len(tokens), np.int32) for tokens in sentences]
-    loader = self._loader(sentences, blank)
-    batches = loader.once(self.config.eval_batch_size)
+  def tag(
+    self, params, sentences: Sequence[Sequence[str] | str]
+  ) -> list[list[str]]:
+    """The tags of each token of each sentence.
+
+    Args:
+      params: the model's parameters.
+      sentences: lists of words, or texts with blanks between words.
+
+    Raises:
+      InputError: a text alone, expected a list of them.
+    """
+    check_several("sentences", sentences)
+    if not len(sentences):
+      return []
+    words = [s.split() if isinstance(s, str) else s for s in sentences]
+    blank = [np.zeros(len(tokens), np.int32) for tokens in words]
+    batches = self._loader(words, blank).few_shapes(self.config.eval_batch_size)
     return self._names(self.outputs(params, batches))
 
   def tag_mode(self, params, *, input: str = "-") -> str:

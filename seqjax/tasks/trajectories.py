@@ -142,13 +142,27 @@ class Trajectories(base.Task):
     return {"constant_velocity": float(straight.mean())}
 
   def roll_out(self, params, paths: np.ndarray) -> np.ndarray:
-    """Goes on with `paths` `[n, observed, 2]`: `[n, horizon, 2]`, in units."""
-    scaled = self.box.scale(paths)
-    blank = np.zeros((len(paths), self.config.data.horizon, 2))
-    batch = self._batch(
-      np.concatenate([scaled, blank], axis=1), np.ones(len(paths), np.float32)
-    )
-    return self.box.restore(np.asarray(jax.jit(self._roll)(params, batch)))
+    """Goes on with `paths` `[n, observed, 2]`: `[n, horizon, 2]`, in units.
+
+    Raises:
+      InputError: the paths have another shape.
+    """
+    data, paths = self.config.data, np.asarray(paths)
+    if paths.ndim != 3 or paths.shape[1:] != (data.observed, 2):
+      raise InputError(
+        f"paths has shape {paths.shape}, expected [n, {data.observed}, 2]: the"
+        " steps are config.data.observed"
+      )
+    count, rows = len(paths), batching.size(len(paths), 8)
+    steps = np.zeros((rows, data.observed + data.horizon, 2))
+    steps[:count, : data.observed] = self.box.scale(paths)
+    weights = batching.fill(np.ones(count), rows, np.float32)
+    found = self._rolled(params, self._batch(steps, weights))
+    return self.box.restore(np.asarray(found)[:count])
+
+  @functools.cached_property
+  def _rolled(self):
+    return jax.jit(self._roll)
 
   def roll_out_mode(self, params, *, input: str = "", output: str = "") -> str:
     """Goes on with trajectories: a CSV `trajectory,step,x,y`.

@@ -5,9 +5,10 @@ import functools
 import math
 import pathlib
 import signal
+import threading
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -39,7 +40,10 @@ from seqjax.train.train_state import (
 
 
 def train(
-  config: Config, directory: pathlib.Path, profile: bool = False
+  config: Config,
+  directory: pathlib.Path,
+  devices: Sequence[jax.Device] | None = None,
+  profile: bool = False,
 ) -> int:
   """Trains, or goes on training, in `directory` until `config.steps`.
 
@@ -50,6 +54,7 @@ def train(
     directory: the run directory; holds `config.json`, `task.json`,
       `metrics.jsonl`, `tensorboard/`, `checkpoints/` and `showcase/`
       afterwards.
+    devices: which share each batch; default all.
     profile: whether to record some steps, see `profiling.Profile`.
 
   Returns:
@@ -63,7 +68,7 @@ def train(
   """
   config = base.resolve(config)
   _check_config(config)
-  shardings = make_shardings(config.batch_size)
+  shardings = make_shardings(config.batch_size, devices)
   folder, needed = directory / checkpoint.FOLDER, directory / base.STATE_FILE
   with contextlib.ExitStack() as stack:
     stack.enter_context(workdir.locked(directory))
@@ -315,8 +320,14 @@ class _Stop:
 
 @contextlib.contextmanager
 def _interrupts() -> Iterator[_Stop]:
-  """Notes SIGINT and SIGTERM; the second of a kind acts at once."""
+  """Notes SIGINT and SIGTERM; the second of a kind acts at once.
+
+  Signals go to the main thread; training in another one is not asked to stop.
+  """
   stop, before = _Stop(), {}
+  if threading.current_thread() is not threading.main_thread():
+    yield stop
+    return
 
   def note(number, frame):
     del frame

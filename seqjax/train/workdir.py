@@ -130,6 +130,17 @@ def load_config(workdir: pathlib.Path) -> Config:
   return ml_collections.ConfigDict(_read(workdir)).lock()
 
 
+def task_config(workdir: pathlib.Path) -> Config:
+  """As `load_config`; a study is refused, it leaves no model to use."""
+  config = load_config(workdir)
+  if "study" in config:
+    raise InputError(
+      f"config.study is {config.study!r}, which has no modes; its results are"
+      f" in {workdir}"
+    )
+  return config
+
+
 def _read(workdir: pathlib.Path) -> dict[str, Any]:
   """The fields of `config.json`."""
   path = workdir / CONFIG_FILE

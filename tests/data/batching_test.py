@@ -346,3 +346,26 @@ def test_a_sentence_and_its_translation():
   np.testing.assert_array_equal(second, [[1, 2], [1, 0]])
   np.testing.assert_array_equal(third, [[1, 2], [0, 0]])
   assert fourth.shape == (2, 6)
+
+
+@given(st.integers(0, 5000), st.sampled_from([1, 8, 16]))
+def test_sizes_are_few(count, least):
+  found = batching.size(count, least)
+  assert max(count, least) <= found < max(2 * count, least + 1)
+  assert found in [least << power for power in range(14)]
+
+
+@given(lengths=st.one_of(LENGTHS, PAIRS), most=st.integers(1, 20))
+def test_few_shapes(lengths, most):
+  """Each once, the short ones first, in rows and lengths of few sizes."""
+  shown = list(loader(lengths, 3, num_buckets=3).few_shapes(most))
+  members = [index for example in shown for index in example.members]
+  assert sorted(members) == list(range(len(lengths)))
+  longest = [np.max(lengths[index]) for index in members]
+  assert longest == sorted(longest)
+  for example in shown:
+    assert len(example.weights) == min(batching.size(len(lengths), 8), most)
+    assert (example.weights.sum()) == len(example.members)
+    taken = np.array(lengths)[example.members].max(axis=0)
+    padded = [batching.size(max(int(n), 1), 16) for n in np.atleast_1d(taken)]
+    np.testing.assert_array_equal(np.atleast_1d(example.padded), padded)

@@ -40,6 +40,35 @@ def test_filter_is_by_row():
   assert np.isfinite(filtered).sum() == 4
 
 
+def by_sorting(logits, top_k, top_p):
+  """The definition, of one row: -inf for what is left out."""
+  ordered = np.sort(logits)[::-1]
+  if top_k:
+    logits = np.where(logits < ordered[:top_k][-1], -np.inf, logits)
+  probs = np.exp(logits - ordered[0], dtype=np.float64)
+  probs /= probs.sum()
+  if top_p == 1:
+    return logits
+  before = np.array([probs[logits > value].sum() for value in logits])
+  return np.where(before < top_p, logits, -np.inf)
+
+
+@pytest.mark.parametrize("top_k", [0, 1, 7, 30, 31, 2_000_000_000])
+@pytest.mark.parametrize("top_p", [1e-6, 0.3, 0.93, 1.0])
+def test_filter_by_its_definition(top_k, top_p):
+  """Both signs, equal ones, excluded ones; options are arguments."""
+  rng = np.random.default_rng(0)
+  logits = 3 * rng.standard_normal((4, 30)).astype(np.float32)
+  logits[1] = np.round(logits[1])
+  logits[2, ::3] = -np.inf
+  logits[3] = 0
+  found = jax.jit(sampling.filter_logits)(
+    logits, top_k=np.int32(top_k), top_p=np.float32(top_p)
+  )
+  for row, kept in zip(logits, np.asarray(found), strict=True):
+    np.testing.assert_array_equal(kept, by_sorting(row, top_k, top_p))
+
+
 def counter(carry, tokens):
   """A model that has each token followed by the next number."""
   logits = jnp.where(jax.nn.one_hot((tokens + 1) % 5, 5, dtype=bool), 10.0, 0.0)
@@ -92,6 +121,31 @@ def test_seed_decides_and_longer_begins_with_shorter():
   np.testing.assert_array_equal(draw(0, 30), draw(0, 30))
   np.testing.assert_array_equal(draw(0, 30)[:, :10], draw(0, 10))
   assert not np.array_equal(draw(0, 30), draw(1, 30))
+
+
+@pytest.mark.parametrize("temperature", [0.0, 3.0])
+def test_options_are_arguments(temperature):
+  """One program; what is drawn is what constants give, then zeros."""
+  size = 12
+  draw = lambda **options: sampling.sample(
+    counter, jnp.zeros(()), LOGITS, jax.random.key(0), **options
+  )
+  compiled = jax.jit(lambda **options: draw(size=size, **options))
+  for count in (1, 5, 12):
+    found = compiled(
+      num_tokens=np.int32(count),
+      temperature=np.float32(temperature),
+      top_k=np.int32(4),
+      top_p=np.float32(0.95),
+    )
+    expected = draw(
+      num_tokens=count, temperature=temperature, top_k=4, top_p=0.95
+    )
+    np.testing.assert_array_equal(found[:, :count], expected)
+    np.testing.assert_array_equal(found[:, count:], 0)
+  assert compiled._cache_size() == 1
+  greedy = sampling.greedy(counter, jnp.zeros(()), LOGITS, num_tokens=4)
+  np.testing.assert_array_equal(greedy, draw(num_tokens=4, temperature=0.0))
 
 
 @pytest.mark.parametrize(

@@ -107,15 +107,15 @@ def test_generation(made):
   assert greedy[0] == greedy[1]
 
 
-def test_greedy_generation_is_the_likeliest_character_each_time(made):
+@pytest.mark.parametrize("prompt", ["t", "that is", "to be or not to be that"])
+def test_greedy_generation_is_the_likeliest_character_each_time(made, prompt):
+  """Whatever a prompt is padded to."""
   task, params = made
-  text = "that is"
+  text = prompt
   for _ in range(12):
     _, logits = task.apply(params, task.tokens.encode(text)[None])
     text += task.tokens.vocabulary.symbols[int(jnp.argmax(logits[0, -1, 1:]))]
-  written = task.generate(
-    params, prompt="that is", num_tokens=12, temperature=0
-  )
+  written = task.generate(params, prompt=prompt, num_tokens=12, temperature=0)
   assert written == [text]
 
 

@@ -49,7 +49,11 @@ class Parity(base.Task):
     (directory / "parity.txt").write_text(f"{rows[0]}\n")
     return f"odd with probability {rows[0, 1]:.2f}"
 
-  def tell_mode(self, params, *, bits: str = "0") -> str:
-    """Tells the parity of bits."""
+  def tell(self, params, *, bits: str = "0") -> float:
+    """The probability that an odd number of bits are ones."""
     row = np.array([[[float(bit)] for bit in bits]], np.float32)
-    return "odd" if self.apply(params, row)[0].argmax() else "even"
+    return float(jax.nn.softmax(self.apply(params, row))[0, 1])
+
+  def tell_mode(self, params, **options) -> str:
+    """Tells the parity of bits."""
+    return "odd" if self.tell(params, **options) > 0.5 else "even"
