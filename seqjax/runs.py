@@ -24,7 +24,7 @@ from seqjax.config import Config
 from seqjax.errors import InputError
 from seqjax.nn.functional import count_params
 from seqjax.tasks import base
-from seqjax.train import loop, runtime
+from seqjax.train import restore, runtime
 from seqjax.train.workdir import task_config
 
 _PARTS = "validation", "test"
@@ -140,7 +140,7 @@ def load(workdir: str | os.PathLike[str], checkpoint: str = "best") -> Run:
   """
   directory = pathlib.Path(workdir)
   task_config(directory)  # a study is refused
-  return Run(*loop.load(directory, checkpoint), directory)
+  return Run(*restore.load(directory, checkpoint), directory)
 
 
 def fit(config: Config, workdir: str | os.PathLike[str]) -> Run:
@@ -181,6 +181,8 @@ def fit(config: Config, workdir: str | os.PathLike[str]) -> Run:
   directory = pathlib.Path(workdir)
   settings.at_least(config, 1, "batch_size")
   devices = _devices(config.batch_size)
+  from seqjax.train import loop  # `load` has no use for what trains
+
   with settings.missing_fields():
     ended_by = loop.train(config, directory, devices)
   if ended_by:
