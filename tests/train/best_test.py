@@ -111,7 +111,7 @@ def test_either_is_loaded(runs):
     loop.load(runs["run"], checkpoint="first")
 
 
-@pytest.mark.parametrize("after", [2, 3, "run"])
+@pytest.mark.parametrize("after", [3, "run"])
 def test_killed_after_any_save_it_ends_alike(
   text, runs, tmp_path, capsys, after
 ):
@@ -164,10 +164,10 @@ def test_damage_outside_of_the_parameters(text, runs, tmp_path, capsys):
   content = json.loads(path.read_text())
   record = json.loads(content["custom_metadata"]["record"])
   record["crc32"]["opt_state"] ^= 1
-  text = json.dumps(record)
+  told = json.dumps(record)
   content["custom_metadata"] = {
-    "record": text,
-    "crc32": zlib.crc32(text.encode()),
+    "record": told,
+    "crc32": zlib.crc32(told.encode()),
   }
   path.write_text(json.dumps(content))
   assert loop.load(tmp_path / "run", "last")[2] == 8
