@@ -12,7 +12,7 @@ from seqjax.errors import InputError
 from seqjax.nn.functional import leaf_name
 from seqjax.recurrence.rows import DATA
 from seqjax.tasks import base
-from seqjax.train import optimizer
+from seqjax.train import accumulation, optimizer
 
 
 class TrainState(NamedTuple):
@@ -107,66 +107,16 @@ def init_state(
 
 
 def gradient(
-  task: base.Task,
-  params: Any,
-  batch: Any,
-  carry: Any,
-  key: jax.Array,
-  parts: int = 1,
+  task: base.Task, params: Any, batch: Any, carry: Any, key: jax.Array
 ) -> tuple[Any, base.Metrics, Any]:
-  """Gradient of the mean loss of a batch, its metrics and the next carry.
+  """Gradient of the mean loss of a batch, its metrics and the next carry."""
 
-  The mean is sum / count over the whole batch, whatever the parts:
+  def loss(params):
+    (total, count), metrics, new_carry = task.loss(params, batch, carry, key)
+    return total / count, ({"loss": (total, count), **metrics}, new_carry)
 
-    g = (sum_i d sum_i / d params) / sum_i count_i
-
-  Args:
-    task: whose `loss`.
-    params: the model's parameters.
-    batch: leaves `[batch, ...]`.
-    carry: likewise.
-    key: of the noise; part i draws from `fold_in(key, i)`, so that with noise
-      other parts are another draw.
-    parts: k; part i holds rows i, i + k, i + 2 k, ..., one part after the other
-      is computed, and only one is in memory. Strided, because every device
-      then has its share of each part where it is.
-
-  Raises:
-    InputError: the parts, or the devices' shares of them, are not even.
-  """
-
-  def loss(params, batch, carry, key):
-    (total, count), metrics, carry = task.loss(params, batch, carry, key)
-    metrics = {"loss": (total, count), **metrics}
-    return total / count if parts == 1 else total, (count, metrics, carry)
-
-  of_loss = jax.grad(loss, has_aux=True)
-  if parts == 1:
-    grads, (_, metrics, carry) = of_loss(params, batch, carry, key)
-    return grads, metrics, carry
-
-  def add(grads, part):
-    index, batch, carry = part
-    more, out = of_loss(params, batch, carry, jax.random.fold_in(key, index))
-    return jax.tree.map(jnp.add, grads, more), out
-
-  devices = jax.sharding.get_abstract_mesh().shape.get(DATA, 1)
-  for leaf in jax.tree.leaves((batch, carry)):
-    if leaf.shape[0] % (parts * devices):
-      raise InputError(
-        f"config.accumulation_steps is {parts}, which does not divide a batch"
-        f" of {leaf.shape[0]} rows on {devices} device(s) evenly; use a"
-        f" --config.batch_size that is a multiple of {parts * devices}"
-      )
-  # [batch, ...] to [parts, batch / parts, ...], and back.
-  split = lambda x: x.reshape(-1, parts, *x.shape[1:]).swapaxes(0, 1)
-  join = lambda x: x.swapaxes(0, 1).reshape(-1, *x.shape[2:])
-  zeros = jax.tree.map(jnp.zeros_like, params)
-  rows = jax.tree.map(split, (batch, carry))
-  grads, out = jax.lax.scan(add, zeros, (jnp.arange(parts), *rows))
-  count, metrics = jax.tree.map(lambda x: x.sum(axis=0), out[:2])
-  grads = jax.tree.map(lambda g: g / count, grads)
-  return grads, metrics, jax.tree.map(join, out[2])
+  grads, (metrics, new_carry) = jax.grad(loss, has_aux=True)(params)
+  return grads, metrics, new_carry
 
 
 def make_train_step(
@@ -187,9 +137,11 @@ def make_train_step(
 
   def train_step(state: TrainState, batch):
     key = jax.random.fold_in(state.key, state.step)
-    grads, metrics, carry = gradient(
-      task, state.params, batch, state.carry, key, config.accumulation_steps
-    )
+    whole = task, state.params, batch, state.carry, key
+    if (parts := config.accumulation_steps) > 1:
+      grads, metrics, carry = accumulation.gradient(*whole, parts)
+    else:
+      grads, metrics, carry = gradient(*whole)
     updates, opt_state = transform.update(grads, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     step, average = state.step + 1, state.average

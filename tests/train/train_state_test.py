@@ -14,7 +14,7 @@ import seqjax
 from seqjax import config as settings
 from seqjax.errors import InputError
 from seqjax.tasks import base
-from seqjax.train import optimizer, train_state
+from seqjax.train import accumulation, optimizer, train_state
 
 ROWS, TIME, SIZE = 16, 12, 3
 CELL = seqjax.GRU(8)
@@ -93,12 +93,10 @@ def test_parts_are_the_whole_batch(devices, parts):
   task, _, shardings, state = make(devices)
   with jax.set_mesh(shardings.mesh):
     batch = shardings.place(draw())
-    whole, some = (
-      jax.jit(functools.partial(train_state.gradient, task, parts=k))(
-        state.params, batch, state.carry, state.key
-      )
-      for k in (1, parts)
-    )
+    args = state.params, batch, state.carry, state.key
+    in_parts = functools.partial(accumulation.gradient, task, parts=parts)
+    some = jax.jit(in_parts)(*args)
+    whole = jax.jit(functools.partial(train_state.gradient, task))(*args)
   for _, metrics, _ in (whole, some):
     del metrics["longest"], metrics["draw"]
   assert whole[1]["loss"][1] == draw()[2].sum()
@@ -107,29 +105,9 @@ def test_parts_are_the_whole_batch(devices, parts):
     assert np.abs(a - b).max() <= 1e-6 * np.abs(b).max()
 
 
-def test_one_part_is_the_gradient_of_the_mean():
-  """Bit by bit what it is without parts, keys too."""
-  task, _, _, state = make()
-
-  @jax.jit
-  def mean(params, batch, carry, key):
-    def loss(params):
-      (total, count), _, carry_ = task.loss(params, batch, carry, key)
-      return total / count, carry_
-
-    return jax.grad(loss, has_aux=True)(params)
-
-  args = state.params, draw(), state.carry, state.key
-  grads, metrics, carry = jax.jit(
-    functools.partial(train_state.gradient, task)
-  )(*args)
-  jax.tree.map(np.testing.assert_array_equal, (grads, carry), mean(*args))
-  assert metrics["draw"][0] == jax.random.uniform(state.key)
-
-
 def test_metrics_add_up_and_each_part_draws_its_own_noise():
   task, _, _, state = make()
-  _, metrics, _ = train_state.gradient(
+  _, metrics, _ = accumulation.gradient(
     task, state.params, draw(), state.carry, state.key, parts=2
   )
   lengths = draw()[2]
