@@ -5,3 +5,7 @@ returns. A layer has it as `layer.params.get_value()` and takes it as
 `layer.params = nn.Parameters(params)`; from the nested dicts of a saved run it
 is `LSTMParams(**params["rnn"]["layers"][0]["params"])`.
 """
+
+from seqjax.convert import flax as flax
+from seqjax.convert import keras as keras
+from seqjax.convert import torch as torch
