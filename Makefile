@@ -39,7 +39,7 @@ clean:
 
 $(VENV)/.runtime: pyproject.toml constraints.txt
 	@sh .ci/venv $(VENV) $(MIN_PYTHON) $(PYTHON)
-	$(RUN) pip install --quiet --constraint constraints.txt --editable .
+	$(RUN) pip install --quiet --constraint constraints.txt --editable ".[train]"
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt

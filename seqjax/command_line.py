@@ -18,6 +18,9 @@ from seqjax.errors import InputError
 from seqjax.tasks import base
 from seqjax.train import workdir
 
+# Those of the package: a link in the checkout to where they are read.
+EXPERIMENTS = pathlib.Path(__file__).parent / "experiments"
+
 _DEFINE = {
   str: flags.DEFINE_string,
   int: flags.DEFINE_integer,
@@ -29,11 +32,15 @@ _DEFINE = {
 def parse(values: flags.FlagValues, argv: list[str]) -> list[str]:
   """Parses the launcher's own flags; returns what is none of them.
 
+  The value of --config is that of `load_experiment`.
+
   Raises:
     InputError: a flag or the experiment file is wrong.
   """
-  experiment = _config_path(argv)
-  config = None if experiment is None else load_experiment(experiment)
+  config = None
+  if found := _experiment(argv):
+    experiment, argv = found
+    config = load_experiment(experiment)
   try:
     _, *rest = values(argv, known_only=True)
   except (AttributeError, KeyError) as error:
@@ -119,21 +126,23 @@ def _no_option(name: str, mode: str, names: list[str]) -> str:
 
 
 def load_experiment(experiment: str) -> ConfigDict:
-  """The config of `FILE[:VARIANT]`.
+  """The config of `NAME[:VARIANT]` or `FILE[:VARIANT]`.
 
-  A file that says `VARIANTS = (...)` knows these variants and no other.
+  A name is that of an experiment of the package; what has a slash or ends in
+  ".py" is a file. One that says `VARIANTS = (...)` knows no other variants.
 
   Raises:
     InputError: it cannot be loaded; a mistake in it is named with its line.
   """
-  path, colon, variant = experiment.partition(":")
+  name, colon, variant = experiment.partition(":")
+  path = _file(name)
   try:
     pathlib.Path(path).read_bytes()  # a folder would be run as a package
     module = runpy.run_path(path)
     known = module.get("VARIANTS")
     if colon and known is not None and variant not in known:
       raise InputError(
-        f"--config={experiment}: {variant!r} is no variant of {path}, expected"
+        f"--config={experiment}: {variant!r} is no variant of {name}, expected"
         f" one of {', '.join(known)}"
       )
     if "get_config" not in module:
@@ -143,8 +152,8 @@ def load_experiment(experiment: str) -> ConfigDict:
     raise
   except OSError as error:
     raise InputError(
-      f"--config={experiment} cannot be read; name an experiment file, e.g."
-      " --config=experiments/char_lm.py"
+      f"--config={experiment} cannot be read; name an experiment, e.g."
+      " --config=char_lm, or a file"
     ) from error
   except SyntaxError as error:
     raise InputError(f"{path}:{error.lineno or 1}: {error.msg}") from error
@@ -165,7 +174,8 @@ def load_experiment(experiment: str) -> ConfigDict:
 
 def describe(argv: list[str]) -> str:
   """For `--help`: all experiments, or one with its fields and modes."""
-  if experiment := _config_path(argv):
+  if found := _experiment(argv):
+    experiment, _ = found
     config: Any = load_experiment(experiment)
     lines = [f"Fields of {experiment}:"]
     fields = workdir.flatten(json.loads(config.to_json())).items()
@@ -174,13 +184,12 @@ def describe(argv: list[str]) -> str:
       kind = base.find(config)
       lines += [_describe_mode(kind, mode) for mode in kind.modes]
     return "\n".join(lines)
-  lines = ["Experiments (--config=FILE[:VARIANT] --help lists the fields):"]
-  folder = pathlib.Path(__file__).parents[1] / "experiments"
-  for path in sorted(folder.glob("*.py")):
+  lines = ["Experiments (--config=NAME[:VARIANT] --help lists the fields):"]
+  for path in sorted(EXPERIMENTS.glob("*.py")):
     module = runpy.run_path(str(path))
     title = (module["__doc__"] or "").strip().splitlines()[0]
     variants = ", ".join(module.get("VARIANTS", ()))
-    lines.append(f"  experiments/{path.name}: {title}\n      {variants}")
+    lines.append(f"  {path.stem}: {title}\n      {variants}")
   return "\n".join(lines)
 
 
@@ -219,10 +228,37 @@ def _unknown_field(argv: list[str], config: Any) -> str:
   return f"a --config field does not exist; the fields are {', '.join(known)}"
 
 
-def _config_path(argv: list[str]) -> str | None:
-  """The value of --config as it was typed; None without one."""
+def _experiment(argv: list[str]) -> tuple[str, list[str]] | None:
+  """The value of --config as it was typed, and `argv` with the file's path.
+
+  None if there is no such flag.
+  """
   for index, argument in enumerate(argv):
-    name, equals, value = argument.lstrip("-").partition("=")
-    if name == "config":
-      return value if equals else (argv + [""])[index + 1]
+    flag, equals, value = argument.partition("=")
+    if flag in ("--config", "-config"):
+      after = index + (1 if equals else 2)
+      value = value if equals else "".join(argv[index + 1 : after])
+      name, colon, variant = value.partition(":")
+      path = f"--config={_file(name)}{colon}{variant}"
+      return value, [*argv[:index], path, *argv[after:]]
   return None
+
+
+def _file(name: str) -> str:
+  """The path of an experiment.
+
+  Raises:
+    InputError: the package has none of that name.
+  """
+  if not name or "/" in name or name.endswith(".py"):
+    return name
+  known = sorted(path.stem for path in EXPERIMENTS.glob("*.py"))
+  if name in known:
+    return str(EXPERIMENTS / f"{name}.py")
+  close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+  remedy = (
+    f"did you mean {close[0]}"
+    if close
+    else f"expected a file, or one of {', '.join(known)}"
+  )
+  raise InputError(f"--config={name} is no experiment; {remedy}")

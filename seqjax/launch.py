@@ -1,9 +1,9 @@
 """The launcher: reads flags, calls the loop or one of the task's modes.
 
-python -m seqjax.launch --config=experiments/char_lm.py --workdir=runs/a
+python -m seqjax.launch --config=char_lm --workdir=runs/a
 python -m seqjax.launch --mode=evaluate --workdir=runs/a
 python -m seqjax.launch --mode=generate --workdir=runs/a --prompt="The "
-python -m seqjax.launch --config=experiments/char_lm.py --help
+python -m seqjax.launch --config=char_lm --help
 """
 
 import pathlib
@@ -14,17 +14,15 @@ import jax
 from absl import flags
 from ml_collections import config_flags
 
-from seqjax import command_line, files, studies
+from seqjax import command_line, files
 from seqjax import config as settings
-from seqjax.errors import InputError
-from seqjax.studies import base as studies_base
+from seqjax.errors import InputError, TrainingDiverged
 from seqjax.tasks import base
-from seqjax.train import folds, loop, restore, runtime, workdir
-from seqjax.train.checkpoint import CHOICES
+from seqjax.train import runtime, workdir
 
 config_flags.DEFINE_config_file(
   "config",
-  help_string="Experiment file, e.g. experiments/char_lm.py[:variant]; fields"
+  help_string="Experiment file, NAME[:VARIANT] or FILE[:VARIANT]; fields"
   " are set with --config.FIELD=VALUE. Training only.",
 )
 flags.DEFINE_string("workdir", None, "Run directory; all a run leaves is here.")
@@ -37,7 +35,7 @@ flags.DEFINE_string(
 flags.DEFINE_enum(
   "checkpoint",
   "best",
-  CHOICES,
+  workdir.CHECKPOINTS,
   "What a mode takes of a run: the best by config.best_metric, or the last. Not"
   " in training.",
 )
@@ -49,7 +47,7 @@ flags.DEFINE_integer(
   lower_bound=0,
 )
 FLAGS = flags.FLAGS
-TRAINING = {"train": loop.train, "cross_validate": folds.cross_validate}
+TRAINING = "train", "cross_validate"
 
 
 def main(argv: list[str]) -> int:
@@ -63,6 +61,7 @@ def main(argv: list[str]) -> int:
     if not FLAGS.workdir:
       raise InputError("--workdir is missing; name a run directory")
     directory = pathlib.Path(FLAGS.workdir)
+    runtime.keep_programs()
     if FLAGS.mode not in TRAINING:
       jax.config.update("jax_num_cpu_devices", FLAGS.num_cpu_devices or 1)
       return _run_mode(directory, rest)
@@ -76,7 +75,7 @@ def main(argv: list[str]) -> int:
   except InputError as error:
     print(f"error: {error}", file=sys.stderr)
     return 2
-  except loop.TrainingDiverged as error:
+  except TrainingDiverged as error:
     print(f"error: {error}", file=sys.stderr)
     return 1
   except KeyboardInterrupt:
@@ -89,12 +88,14 @@ def _train(directory: pathlib.Path) -> int:
   config, devices = FLAGS.config, FLAGS.num_cpu_devices
   if config is None:
     raise InputError(
-      "--config is missing; name an experiment, e.g."
-      " --config=experiments/char_lm.py"
+      "--config is missing; name an experiment, e.g. --config=char_lm"
     )
   runtime.keep_memory()
   if "study" in config:
     jax.config.update("jax_num_cpu_devices", devices or 1)
+    from seqjax import studies
+    from seqjax.studies import base as studies_base
+
     with workdir.locked(directory), settings.missing_fields():
       if FLAGS.mode != "train":
         raise InputError(
@@ -114,8 +115,12 @@ def _train(directory: pathlib.Path) -> int:
   base.find(config)
   devices = devices or runtime.cpu_devices(settings.get(config, "batch_size"))
   jax.config.update("jax_num_cpu_devices", devices)
+  # Imported here: no other mode has a use for what trains.
+  from seqjax.train import folds, loop
+
+  train = {"train": loop.train, "cross_validate": folds.cross_validate}
   with settings.missing_fields():
-    ended_by = TRAINING[FLAGS.mode](config, directory)
+    ended_by = train[FLAGS.mode](config, directory)
   return 128 + ended_by if ended_by else 0
 
 
@@ -133,6 +138,8 @@ def _run_mode(directory: pathlib.Path, rest: list[str]) -> int:
     raise InputError(f"--mode is {mode!r}, expected one of {', '.join(modes)}")
   of_task = kind if mode in kind.modes else None
   options = command_line.options(mode, of_task, rest)
+  from seqjax.train import restore  # Orbax takes a while
+
   task, params, step = restore.load(directory, FLAGS.checkpoint)
   if of_task:
     print(getattr(task, f"{mode}_mode")(params, **options))
@@ -148,6 +155,16 @@ def _run_mode(directory: pathlib.Path, rest: list[str]) -> int:
   found = {"step": step, "checkpoint": which, **results}
   files.write_json(directory / "evaluation.json", found)
   return 0
+
+
+def script() -> int:
+  """`seqjax` as a command is `python -m seqjax.launch`.
+
+  So a task of the user's own is looked for in the working directory first.
+  """
+  if not sys.flags.safe_path:
+    sys.path.insert(0, str(pathlib.Path.cwd()))
+  return main(sys.argv)
 
 
 if __name__ == "__main__":

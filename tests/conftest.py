@@ -10,6 +10,8 @@ os.environ.setdefault("JAX_NUM_CPU_DEVICES", "2")
 # Thousands of small programs, each run a few times: compiling is all the time
 # they take. `make slow` runs with every optimisation.
 os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "True")
+# The launcher keeps what it compiles in the user's home; a test does not.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", "")
 
 import jax
 

@@ -96,6 +96,22 @@ MISTAKES = {
     ["--config=experiments/nope.py", "--config.steps=3"],
     "--config=experiments/nope.py cannot be read",
   ),
+  "no such experiment": (
+    ["--config=char_ml"],
+    "--config=char_ml is no experiment; did you mean char_lm",
+  ),
+  "no such experiment, but fields": (
+    ["--config", "zzzz:tinyshakespeare", "--config.steps=3"],
+    "--config=zzzz is no experiment; expected a file, or one of ball, char_lm,",
+  ),
+  "unknown variant of a name": (
+    ["--config=char_lm:shakespear"],
+    "--config=char_lm:shakespear: 'shakespear' is no variant of char_lm,",
+  ),
+  "unknown field of a name": (
+    ["--config", "char_lm", "--config.stpes=3"],
+    "did you mean --config.steps",
+  ),
   "unknown variant": (
     ["--config=experiments/char_lm.py:shakespear"],
     "'shakespear' is no variant of experiments/char_lm.py, expected one of"
@@ -236,7 +252,7 @@ def test_help():
   assert "--mode=generate" in result.stdout
   assert "--num_cpu_devices" in result.stdout
   for path in sorted((ROOT / "experiments").glob("*.py")):
-    assert f"experiments/{path.name}: " in result.stdout
+    assert f"\n  {path.stem}: " in result.stdout
   assert "pydoc, stdlib, tinyshakespeare" in result.stdout
 
 

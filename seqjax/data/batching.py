@@ -11,12 +11,14 @@ said by the task, in a function that puts the chosen examples together with
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import grain
 import numpy as np
 
-from seqjax.errors import InputError
+from seqjax.errors import InputError, extra
+
+if TYPE_CHECKING:
+  import grain
 
 
 class Batch(NamedTuple):
@@ -73,7 +75,7 @@ class StreamWindows:
     resets[:, 0] = index == 0
     return Batch(span[:, :-1], span[:, 1:], resets=resets)
 
-  def iterator(self) -> grain.DatasetIterator:
+  def iterator(self) -> "grain.DatasetIterator":
     """See `endless`."""
     return endless(self.__getitem__)
 
@@ -91,7 +93,7 @@ class _Steps:
     return self._batch(int(step))
 
 
-def endless(batch: Callable[[int], Any]) -> grain.DatasetIterator:
+def endless(batch: Callable[[int], Any]) -> "grain.DatasetIterator":
   """An iterator over `batch(0), batch(1), ...` whose position can be saved.
 
   Args:
@@ -101,6 +103,8 @@ def endless(batch: Callable[[int], Any]) -> grain.DatasetIterator:
   Returns:
     An iterator with `get_state` and `set_state`.
   """
+  with extra():  # a second, and no use but to training
+    import grain
   source: Any = _Steps(batch)
   dataset = grain.MapDataset.source(source).to_iter_dataset(
     # In memory and microseconds a batch: threads would only add cost.
@@ -227,7 +231,7 @@ class Loader:
     taken = members[bucket][first : first + rows]
     return self._collate(taken, rows, self._padded[bucket])
 
-  def train(self) -> grain.DatasetIterator:
+  def train(self) -> "grain.DatasetIterator":
     """An iterator without end over the training batches; see `endless`.
 
     Raises:

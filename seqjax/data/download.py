@@ -5,9 +5,7 @@ import os
 import pathlib
 from typing import NamedTuple
 
-import pooch
-
-from seqjax.errors import InputError
+from seqjax.errors import InputError, extra
 
 
 class Dataset(NamedTuple):
@@ -56,6 +54,8 @@ def fetch(name: str) -> pathlib.Path:
             f" {name!r}; replace the file or unset SEQJAX_DATA_DIR"
           )
         return path
+  with extra():
+    import pooch
   pooch.get_logger().setLevel("WARNING")
   cache = pathlib.Path(pooch.os_cache("seqjax")) / name
   try:

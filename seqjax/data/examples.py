@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from seqjax.config import Config
-from seqjax.errors import InputError
+from seqjax.errors import InputError, extra
 
 
 class Example(NamedTuple):
@@ -178,7 +178,8 @@ def stratified(
       f"config.data.validation is {validation} and config.data.test is {test},"
       " expected shares >= 0 that leave some examples for training"
     )
-  from sklearn import model_selection  # a second, and no use to a text
+  with extra():
+    from sklearn import model_selection  # a second, and no use to a text
 
   units: Any = _units(examples)
   parts = []
@@ -214,7 +215,8 @@ def fold(
       f"config.data.fold is {index}, expected 0 to {count - 1}, one of"
       f" config.data.num_folds = {count}"
     )
-  from sklearn import model_selection
+  with extra():
+    from sklearn import model_selection
 
   units = _units(examples)
   labels = _strata(units, count)

@@ -5,7 +5,6 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 from jax.experimental import rnn
-from jax.extend import backend as jax_backend
 
 from seqjax.cells import base
 from seqjax.cells.lstm import LSTM, LSTMParams
@@ -49,6 +48,8 @@ class Cudnn:
         f"method 'cudnn' needs compute_dtype 'float32', not"
         f" {cell.compute_dtype!r}; use method 'scan'"
       )
+    from jax.extend import backend as jax_backend  # brings Pallas along
+
     backend = jax.default_backend()
     # To JAX an AMD device is a GPU too; its library orders the gates otherwise.
     if "rocm" in jax_backend.get_backend().platform_version:

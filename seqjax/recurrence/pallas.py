@@ -13,8 +13,6 @@ import functools
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.experimental import pallas as pl
-from jax.experimental.pallas import triton
 
 from seqjax.cells import base
 from seqjax.cells.elman import Elman
@@ -179,6 +177,8 @@ def _step(cell, valid, carry, x, r):
 
 def _forward_kernel(cell, x_ref, kernel_ref, bias_ref, valid_ref, *refs):
   """All steps of some rows; see `_forward` for what the refs hold."""
+  from jax.experimental import pallas as pl
+
   size = cell.output_size
   leaves = (len(refs) - 1) // 2
   carry_refs, r_ref, new_refs = (
@@ -207,6 +207,8 @@ def _forward_kernel(cell, x_ref, kernel_ref, bias_ref, valid_ref, *refs):
 
 def _backward_kernel(cell, x_ref, r_ref, turned_ref, valid_ref, *refs):
   """The gradient of all steps of some rows, last step first."""
+  from jax.experimental import pallas as pl
+
   size, time = cell.output_size, x_ref.shape[0]
   leaves = (len(refs) - 2) // 3
   old_refs, d_new_refs = refs[:leaves], refs[leaves : 2 * leaves]
@@ -256,6 +258,9 @@ def _call(kernel, rows, interpret, inputs, outputs):
       share.
     outputs: pairs of a shape (float32) and its batch axis.
   """
+  # Here, not above: whoever has no kernel need not wait for Pallas.
+  from jax.experimental import pallas as pl
+  from jax.experimental.pallas import triton
 
   def spec(shape, axis):
     block = tuple(rows if a == axis else n for a, n in enumerate(shape))

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colors
-from sklearn import metrics
 
+from seqjax.errors import extra
 from seqjax.show import plot
 
 _ZERO: Any = 0  # of a class that nothing was found of
@@ -24,6 +24,8 @@ def report(part: str, true, predicted, names: Sequence[str]) -> str:
     predicted: `[examples]`, too.
     names: of the classes.
   """
+  with extra():
+    from sklearn import metrics
   table = metrics.classification_report(
     true,
     predicted,

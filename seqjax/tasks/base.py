@@ -124,18 +124,27 @@ class Task(abc.ABC):
     """Draws the parameters: nested dicts of arrays."""
     return nn.functionalize(self._model(key))[0]
 
-  @functools.cached_property
+  @property
   def apply(self) -> Callable[..., Any]:
     """The model as a pure function, `apply(params, ..., method="__call__")`."""
-    made = []
+    return self._abstract[1]
 
-    def build():
-      params, apply = nn.functionalize(self._model(jax.random.key(0)))
-      made.append(apply)
+  @property
+  def shapes(self) -> Any:
+    """Shapes and dtypes of the parameters."""
+    return self._abstract[0]
+
+  @functools.cached_property
+  def _abstract(self) -> tuple[Any, Callable[..., Any]]:
+    """`(shapes, apply)` of a model whose parameters are not drawn."""
+    found = []
+
+    def build(key):
+      params, apply = nn.functionalize(self._model(key))
+      found.append(apply)
       return params
 
-    jax.eval_shape(build)  # shapes alone: no parameters are drawn
-    return made[0]
+    return jax.eval_shape(build, jax.random.key(0)), found[0]
 
   def _model(self, key: jax.Array) -> Any:
     """`build`; what a layer refuses is a mistake in the config."""

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from sklearn import linear_model, metrics
 
 from seqjax import config as settings
 from seqjax import files, nn
@@ -20,9 +19,9 @@ from seqjax.data.examples import (
   held_out,
   label_ids,
 )
+from seqjax.errors import extra
 from seqjax.models import layers
 from seqjax.models.many_to_one import POOLS, ManyToOne
-from seqjax.show import attention, classes
 from seqjax.tasks import base
 
 _ZERO: Any = 0  # of a class that nothing was found of
@@ -140,6 +139,7 @@ class Classification(base.Task):
     )
 
   def train_batches(self):
+    _sklearn_metrics()  # evaluation needs them: said now, not after a while
     return self._loaders["train"].train()
 
   def evaluation_batches(self, split):
@@ -175,6 +175,9 @@ class Classification(base.Task):
     arrays, labels = self._encoded["train"]
     if self.encoder.vocab_size or len(arrays[0]) != 1:
       return None
+    with extra():
+      from sklearn import linear_model
+
     baseline = linear_model.LogisticRegression(max_iter=2_000)
     return baseline.fit(np.concatenate(arrays), labels)
 
@@ -190,7 +193,7 @@ class Classification(base.Task):
     rows, true = _in_order(outputs)
     # The mean over the classes that there are, as scikit-learn has it; that
     # warns of predictions of a class that is not among them.
-    recall = metrics.recall_score(
+    recall = _sklearn_metrics().recall_score(
       true,
       rows.argmax(-1),
       labels=np.unique(true),
@@ -251,12 +254,14 @@ class Classification(base.Task):
 
   def showcase(self, params, directory: pathlib.Path) -> str:
     """Confusion matrix, table of classes, surest mistakes."""
+    from seqjax.show import classes
+
     name = held_out(self.splits)
     examples = getattr(self.splits, name)
     _, outputs = self.evaluate_split(params, name)
     rows, true = _in_order(outputs)
     said, picture = rows.argmax(-1), directory / "confusion.png"
-    matrix = metrics.confusion_matrix(
+    matrix = _sklearn_metrics().confusion_matrix(
       true, said, labels=range(len(self.labels))
     )
     classes.draw_confusion(matrix, self.labels, picture, name)
@@ -292,6 +297,8 @@ class Classification(base.Task):
 
   def _write_attention(self, params, examples, path: pathlib.Path) -> None:
     """A page of texts on a background as dark as each word is attended to."""
+    from seqjax.show import attention
+
     arrays = [self.encoder.encode(example.inputs) for example in examples]
     loader = self._loader(arrays, np.zeros(len(arrays), np.int32))
     found = []
@@ -307,6 +314,13 @@ class Classification(base.Task):
       [float(row.max()) for row, _ in pairs],
       [example.label for example in examples],
     )
+
+
+def _sklearn_metrics() -> Any:
+  """Takes a second to import, and is no use to a prediction."""
+  with extra():
+    from sklearn import metrics
+  return metrics
 
 
 def _in_order(outputs) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,6 @@ from seqjax.data import batching, series
 from seqjax.errors import InputError
 from seqjax.models import layers
 from seqjax.models.forecaster import Forecaster
-from seqjax.show import series as show
 from seqjax.tasks import base
 
 LOSSES = {"mse": jnp.square, "mae": jnp.abs}
@@ -281,6 +280,8 @@ class Forecasting(base.Task):
 
   def _draw(self, path, past, dates, curves) -> None:
     """The last of the past and what comes: a fifth of the width or more."""
+    from seqjax.show import series as show
+
     horizon, season = self.config.data.horizon, self.config.data.season
     shown = max(2 * horizon, min(season, 4 * horizon))
     past = past[0][-shown:], past[1][-shown:]

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-from seqeval import metrics as seqeval_metrics
 
 from seqjax import config as settings
 from seqjax import files, nn
 from seqjax.data import batching, conll
 from seqjax.data.examples import Splits, check_several, held_out
+from seqjax.errors import extra
 from seqjax.models import layers
 from seqjax.models.tagger import Tagger
 from seqjax.nn import crf
@@ -136,6 +136,7 @@ class Tagging(base.Task):
     )
 
   def train_batches(self):
+    _seqeval_metrics()  # evaluation needs them: said now, not after a while
     return self._loaders["train"].train()
 
   def evaluation_batches(self, split):
@@ -194,10 +195,11 @@ class Tagging(base.Task):
       return {}
     true = [sentence.tags for sentence in getattr(self.splits, split)]
     found = self._names(outputs)
+    metrics = _seqeval_metrics()
     measures: dict[str, Any] = {
-      "f1": seqeval_metrics.f1_score,
-      "precision": seqeval_metrics.precision_score,
-      "recall": seqeval_metrics.recall_score,
+      "f1": metrics.f1_score,
+      "precision": metrics.precision_score,
+      "recall": metrics.recall_score,
     }
     return {
       name: float(measure(true, found, average="micro", zero_division=_ZERO))
@@ -247,7 +249,7 @@ class Tagging(base.Task):
       conll.Sentence(sentence.tokens, tags)
       for sentence, tags in zip(sentences, self._names(outputs), strict=True)
     ]
-    report = seqeval_metrics.classification_report(
+    report = _seqeval_metrics().classification_report(
       [s.tags for s in sentences],
       [s.tags for s in found],
       digits=3,
@@ -261,3 +263,10 @@ class Tagging(base.Task):
     written = "\n".join(lines)
     files.write(directory / "entities.txt", written + "\n")
     return written
+
+
+def _seqeval_metrics() -> Any:
+  """Takes a second to import, and is no use to tagging itself."""
+  with extra():
+    from seqeval import metrics
+  return metrics

@@ -15,7 +15,6 @@ from seqjax.data.examples import Splits
 from seqjax.errors import InputError
 from seqjax.models import layers
 from seqjax.models.roll_out import RollOut
-from seqjax.show import balls
 from seqjax.tasks import base
 
 INPUTS = "positions", "images"
@@ -209,6 +208,8 @@ class Trajectories(base.Task):
 
   def showcase(self, params, directory: pathlib.Path) -> str:
     """An animation of four balls, and the error over the steps of all."""
+    from seqjax.show import balls
+
     for split in ("test", "validation"):
       _, outputs = self.evaluate_split(params, split)
       if outputs:

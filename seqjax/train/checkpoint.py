@@ -16,7 +16,6 @@ from seqjax.errors import InputError
 from seqjax.nn.functional import leaf_name
 
 FOLDER = "checkpoints"  # in the run directory
-CHOICES = "best", "last"
 
 
 class Writer:

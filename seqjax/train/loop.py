@@ -16,7 +16,7 @@ import jax
 from seqjax import config as settings
 from seqjax import files
 from seqjax.config import Config
-from seqjax.errors import InputError
+from seqjax.errors import InputError, TrainingDiverged
 from seqjax.nn.functional import count_params
 from seqjax.show import training
 from seqjax.tasks import base
@@ -38,14 +38,10 @@ from seqjax.train.train_state import (
 )
 
 
-class TrainingDiverged(RuntimeError):
-  """The loss or the gradient is not finite any more."""
-
-
 def train(
   config: Config,
   directory: pathlib.Path,
-  devices: Sequence[jax.Device] | None = None,
+  devices: Sequence[Any] | None = None,
 ) -> int:
   """Trains, or goes on training, in `directory` until `config.steps`.
 

@@ -4,9 +4,11 @@ import json
 import pathlib
 from typing import Any
 
-import tensorboardX
-
 from seqjax import files
+from seqjax.errors import extra
+
+with extra():
+  import tensorboardX
 
 
 class Writer:

@@ -11,7 +11,6 @@ from seqjax.errors import InputError
 from seqjax.tasks import base
 from seqjax.train import workdir
 from seqjax.train.checkpoint import (
-  CHOICES,
   FOLDER,
   abstract,
   best_step,
@@ -38,7 +37,7 @@ def load(
   Raises:
     InputError: there is none, or it is of another format.
   """
-  if checkpoint not in CHOICES:
+  if checkpoint not in workdir.CHECKPOINTS:
     raise InputError(f"--checkpoint is {checkpoint!r}, expected best or last")
   config = workdir.load_config(directory)
   folder = directory / FOLDER
@@ -50,7 +49,7 @@ def load(
   check_needed(folder, directory / base.STATE_FILE)
   task = base.create(config, directory)
   with settings.missing_fields():
-    shapes = jax.eval_shape(task.init, jax.random.key(0))
+    shapes = task.shapes
   device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
   target = abstract(shapes, device)
   return task, *restore_params(folder, target, checkpoint, warn)

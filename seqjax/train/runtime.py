@@ -1,7 +1,13 @@
-"""How a training process uses its CPU; called before JAX touches a device."""
+"""How a process uses its machine; called before JAX touches a device."""
 
 import ctypes
+import hashlib
 import os
+import pathlib
+import platform
+import warnings
+
+import jax
 
 # Fewer rows than this a device, and the products become too small.
 MIN_ROWS = 16
@@ -46,3 +52,44 @@ def keep_memory() -> bool:
     return False
   settings = (_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_ARENA_MAX, 1)
   return all([mallopt(name, value) for name, value in settings])
+
+
+def keep_programs() -> None:
+  """Keeps compiled programs for the next process, in the user's cache folder.
+
+  `JAX_COMPILATION_CACHE_DIR` is another folder for them; empty, there is none.
+  What is kept is native code, so it lies under the versions that made it and
+  the processor that it was made for, where nobody else can write. Without such
+  a folder everything is compiled again.
+  """
+  if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+    return
+  try:
+    cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", ""))
+    if not cache.is_absolute():
+      cache = pathlib.Path.home() / ".cache"
+    versions = f"jax-{jax.__version__}-{jax.lib.__version__}"
+    folder = cache / "seqjax" / "programs" / f"{versions}-{_processor()}"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.stat()
+    ours = found.st_uid == os.getuid() and not found.st_mode & 0o022
+    if not (ours and os.access(folder, os.W_OK)):
+      return
+  except (OSError, RuntimeError):  # no such folder, no home
+    return
+  jax.config.update("jax_compilation_cache_dir", str(folder))
+  jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+  # A file cut short, a full disk: that program is compiled as ever.
+  warnings.filterwarnings("ignore", "Error .* persistent compilation cache")
+
+
+def _processor() -> str:
+  """Its family, and a hash of its name and of what it can do."""
+  telling = "model name", "flags", "Features", "CPU implementer", "CPU part"
+  try:
+    first, *_ = pathlib.Path("/proc/cpuinfo").read_text().split("\n\n")
+    lines = [line for line in first.splitlines() if line.startswith(telling)]
+  except OSError:  # not Linux
+    lines = [platform.processor(), platform.platform()]
+  digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+  return f"{platform.machine()}-{digest[:16]}"

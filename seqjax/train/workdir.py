@@ -15,6 +15,8 @@ from seqjax.config import Config
 from seqjax.errors import InputError
 
 CONFIG_FILE = "config.json"
+# Which of its checkpoints is taken.
+CHECKPOINTS = "best", "last"
 # Of what a run directory holds; a run of another format is refused. 1 was
 # without number, with a file of its own for each vocabulary and scaling; 2 had
 # the parameters of a cell as one value.

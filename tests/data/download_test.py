@@ -8,6 +8,7 @@ import http.server
 import threading
 import warnings
 
+import pooch
 import pytest
 
 from seqjax.data import download, text
@@ -42,7 +43,7 @@ def served(tmp_path, monkeypatch):
   (folder / "input.txt").write_bytes(content)
   cache = tmp_path / "cache"
   monkeypatch.delenv("SEQJAX_DATA_DIR", raising=False)
-  monkeypatch.setattr(download.pooch, "os_cache", lambda _: str(cache))
+  monkeypatch.setattr(pooch, "os_cache", lambda _: str(cache))
   with server(folder) as url:
 
     def publish(digest=None):

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.experimental import rnn
+from jax.extend import backend
 
 import seqjax
 from seqjax import GRU, LSTM
@@ -231,7 +232,7 @@ def test_refused_without_a_gpu():
 @pytest.mark.usefixtures("on_cpu")
 def test_refused_on_amd(monkeypatch):
   amd = types.SimpleNamespace(platform_version="PJRT C API\nrocm 70000")
-  monkeypatch.setattr(cudnn.jax_backend, "get_backend", lambda: amd)
+  monkeypatch.setattr(backend, "get_backend", lambda: amd)
   refuses(
     "method 'cudnn' needs an NVIDIA GPU, but JAX runs on rocm; use method"
     " 'scan'",
