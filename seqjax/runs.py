@@ -178,11 +178,11 @@ def fit(config: Config, workdir: str | os.PathLike[str]) -> Run:
       " a config with a task; a study is for python -m seqjax.launch"
     )
   base.find(config)
+  from seqjax.train import loop  # what trains is of no use to what was trained
+
   directory = pathlib.Path(workdir)
   settings.at_least(config, 1, "batch_size")
-  devices = _devices(config.batch_size)
-  from seqjax.train import loop  # `load` has no use for what trains
-
+  devices = _devices(settings.get(config, "batch_size"))
   with settings.missing_fields():
     ended_by = loop.train(config, directory, devices)
   if ended_by:
@@ -190,7 +190,7 @@ def fit(config: Config, workdir: str | os.PathLike[str]) -> Run:
   return load(directory)
 
 
-def _devices(batch_size: int) -> Sequence[jax.Device]:
+def _devices(batch_size: int) -> Sequence[Any]:
   """All, or the first, if they cannot share the batch."""
   chosen = "xla_force_host_platform_device_count" in os.getenv("XLA_FLAGS", "")
   if jax.config.jax_num_cpu_devices < 0 and not chosen:

@@ -42,7 +42,7 @@ from seqjax.train.train_state import (
 def train(
   config: Config,
   directory: pathlib.Path,
-  devices: Sequence[jax.Device] | None = None,
+  devices: Sequence[Any] | None = None,
   profile: bool = False,
 ) -> int:
   """Trains, or goes on training, in `directory` until `config.steps`.
