@@ -22,6 +22,7 @@ from ml_collections import config_flags
 from seqjax import files
 from seqjax.tasks import base
 from seqjax.train import loop, train_state
+from seqjax.train.shardings import make_shardings
 
 _CONFIG = config_flags.DEFINE_config_file("config", "experiments/char_lm.py")
 _STEPS = flags.DEFINE_integer("steps", 60, "Steps a measurement.")
@@ -31,7 +32,7 @@ _ROUNDS = flags.DEFINE_integer("rounds", 5, "Measurements of each kind.")
 def bare(config, steps: int) -> float:
   """Seconds a step: the same batch, the state handed on, no metrics read."""
   task = base.create(config, None)
-  shardings = train_state.make_shardings(config.batch_size)
+  shardings = make_shardings(config.batch_size)
   state = train_state.init_state(task, config)
   state = jax.device_put(state, shardings.of_state(state))
   step = train_state.make_train_step(task, config, state, shardings)

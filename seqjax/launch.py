@@ -102,29 +102,16 @@ def _train(directory: pathlib.Path) -> int:
     )
   runtime.keep_memory()
   if "study" in config:
-    jax.config.update("jax_num_cpu_devices", devices or 1)
-    from seqjax import studies
-    from seqjax.studies import base as studies_base
-
-    with workdir.locked(directory), settings.missing_fields():
-      if FLAGS.mode != "train":
-        raise InputError(
-          f"--mode={FLAGS.mode} is for tasks, expected train for"
-          f" config.study = {config.study!r}"
-        )
-      if FLAGS.profile:
-        raise InputError(
-          f"--profile is for tasks, config.study = {config.study!r} has none"
-        )
-      study = settings.find_module(
-        "config.study", config.study, studies.__name__, ["check", "run"]
+    if FLAGS.mode != "train" or FLAGS.profile:
+      asked = "--profile" if FLAGS.profile else f"--mode={FLAGS.mode}"
+      raise InputError(
+        f"{asked} is for tasks, expected --mode=train alone for config.study ="
+        f" {config.study!r}"
       )
-      config = studies_base.resolve(config)
-      study.check(config)
-      if workdir.begun(directory):
-        workdir.check_config(directory, config, may_change=())
-      workdir.save_config(directory, config)
-      study.run(config, directory)
+    jax.config.update("jax_num_cpu_devices", devices or 1)
+    from seqjax.train import study
+
+    study.run(config, directory)
     return 0
   base.find(config)
   devices = devices or runtime.cpu_devices(settings.get(config, "batch_size"))

@@ -296,10 +296,10 @@ def test_a_study_has_no_modes(forked, tmp_path):
   assert "config.num_seeds is 0, expected a whole number >= 1" in result.stderr
   result = forked(*study, "--mode=cross_validate")
   assert result.returncode == 2
-  assert "--mode=cross_validate is for tasks, expected train" in result.stderr
+  assert "--mode=cross_validate is for tasks, expected" in result.stderr
   result = forked(*study, "--profile")
   assert result.returncode == 2
-  assert "--profile is for tasks, config.study = " in result.stderr
+  assert "--profile is for tasks, expected --mode=train alone" in result.stderr
   result = forked(*study)
   assert result.returncode == 0, result.stderr
   # Points of other settings must not stand beside these.

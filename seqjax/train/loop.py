@@ -5,10 +5,8 @@ import functools
 import math
 import pathlib
 import signal
-import threading
 import time
-import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -18,7 +16,7 @@ from seqjax import files
 from seqjax.config import Config
 from seqjax.errors import InputError, TrainingDiverged
 from seqjax.nn.functional import array_shapes, count_params
-from seqjax.show import parameters, training
+from seqjax.show import parameters
 from seqjax.tasks import base
 from seqjax.train import (
   best,
@@ -28,15 +26,14 @@ from seqjax.train import (
   probes,
   profiling,
   progress,
+  runtime,
+  showcase,
   workdir,
 )
 from seqjax.train.restore import load as load
 from seqjax.train.restore import warn
-from seqjax.train.train_state import (
-  init_state,
-  make_shardings,
-  make_train_step,
-)
+from seqjax.train.shardings import make_shardings
+from seqjax.train.train_state import init_state, make_train_step
 
 
 def train(
@@ -121,7 +118,7 @@ def train(
     )
     writer = stack.enter_context(metrics.Writer(directory, start))
     bar = stack.enter_context(progress.Progress(config.steps, start))
-    stop = stack.enter_context(_interrupts())
+    stop = stack.enter_context(runtime.interrupts())
     bar.say(
       f"{config.task}: {count_params(state.params):,} parameters,"
       f" {jax.device_count()} {jax.default_backend()} device(s),"
@@ -223,34 +220,9 @@ def train(
         bar.say(f"the showcase is of the best: {the_best}")
       return params
 
-    _show(config, task, params_to_show, directory, writer, bar)
+    showcase.show(config, task, params_to_show, directory, writer, bar)
     bar.say(f"Metrics: {directory / files.METRICS_FILE}")
     return 0
-
-
-def _show(config, task, params_to_show, directory, writer, bar) -> None:
-  """Showcase and pictures. The run is done, whatever happens to them."""
-  folder = directory / "showcase"
-  folder.mkdir(exist_ok=True)
-  picture, trace = folder / "training.png", folder / "error.txt"
-  trace.unlink(missing_ok=True)
-  try:
-    if training.draw(
-      files.read_records(directory),
-      picture,
-      task.loss_unit,
-      config.optimizer.clip_norm,
-    ):
-      bar.say(f"Loss and gradient norm over steps: {picture}")
-    if text := task.showcase(params_to_show(), folder):
-      writer.text("showcase", config.steps, text)
-      bar.say(f"\n{text}")
-  except Exception as error:  # of any kind: it must not cost the run
-    trace.write_text(traceback.format_exc(), "utf-8")
-    reason = (str(error).strip() or repr(error)).splitlines()[0][:200]
-    bar.say(
-      f"the showcase failed ({type(error).__name__}: {reason}); where: {trace}"
-    )
 
 
 class _Log:
@@ -312,35 +284,6 @@ class _Log:
     )
     self._mean, self._steps = base.Means(), 0
     self.restart_clock()
-
-
-class _Stop:
-  signal: int | None = None
-
-
-@contextlib.contextmanager
-def _interrupts() -> Iterator[_Stop]:
-  """Notes SIGINT and SIGTERM; the second of a kind acts at once.
-
-  Signals go to the main thread; training in another one is not asked to stop.
-  """
-  stop, before = _Stop(), {}
-  if threading.current_thread() is not threading.main_thread():
-    yield stop
-    return
-
-  def note(number, frame):
-    del frame
-    stop.signal = number
-    signal.signal(number, before[number])
-
-  for number in (signal.SIGINT, signal.SIGTERM):
-    before[number] = signal.signal(number, note)
-  try:
-    yield stop
-  finally:
-    for number, handler in before.items():
-      signal.signal(number, handler)
 
 
 def _check_config(config: Config) -> None:

@@ -1,13 +1,18 @@
-"""How a process uses its machine; called before JAX touches a device."""
+"""How a process uses its machine, and how it is told to stop."""
 
+import contextlib
 import ctypes
 import hashlib
 import os
 import pathlib
 import platform
+import signal
+import threading
 import warnings
+from collections.abc import Iterator
 
 import jax
+import jaxlib
 
 # Fewer rows than this a device, and the products become too small.
 MIN_ROWS = 16
@@ -68,7 +73,7 @@ def keep_programs() -> None:
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not cache.is_absolute():
       cache = pathlib.Path.home() / ".cache"
-    versions = f"jax-{jax.__version__}-{jax.lib.__version__}"
+    versions = f"jax-{jax.__version__}-{jaxlib.__version__}"  # pyright: ignore
     folder = cache / "seqjax" / "programs" / f"{versions}-{_processor()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.stat()
@@ -93,3 +98,34 @@ def _processor() -> str:
     lines = [platform.processor(), platform.platform()]
   digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
   return f"{platform.machine()}-{digest[:16]}"
+
+
+class Stop:
+  """Which signal came, if one did."""
+
+  signal: int | None = None
+
+
+@contextlib.contextmanager
+def interrupts() -> Iterator[Stop]:
+  """Notes SIGINT and SIGTERM; the second of a kind acts at once.
+
+  Signals go to the main thread; training in another one is not asked to stop.
+  """
+  stop, before = Stop(), {}
+  if threading.current_thread() is not threading.main_thread():
+    yield stop
+    return
+
+  def note(number, frame):
+    del frame
+    stop.signal = number
+    signal.signal(number, before[number])
+
+  for number in (signal.SIGINT, signal.SIGTERM):
+    before[number] = signal.signal(number, note)
+  try:
+    yield stop
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from seqjax.train import loop
+from seqjax.train import loop, showcase
 from tests.experiments import small
 
 CHANGES = {
@@ -30,7 +30,7 @@ def records(directory, kind="train"):
 def no_showcase():
   """Pictures are drawn elsewhere."""
   with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(loop, "_show", lambda *_: None)
+    patch.setattr(showcase, "show", lambda *_: None)
     yield
 
 

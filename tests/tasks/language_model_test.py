@@ -10,6 +10,7 @@ from seqjax.errors import InputError
 from seqjax.models.layers import CELLS
 from seqjax.tasks import base
 from seqjax.train import loop
+from seqjax.train.shardings import make_shardings
 from tests.train.loop_test import tiny
 
 
@@ -172,7 +173,7 @@ def test_every_cell_learns(path, cell):
   task = base.create(config)
   from seqjax.train import train_state
 
-  shardings = train_state.make_shardings(config.batch_size)
+  shardings = make_shardings(config.batch_size)
   state = train_state.init_state(task, config)
   state = jax.device_put(state, shardings.of_state(state))
   step = train_state.make_train_step(task, config, state, shardings)

@@ -21,6 +21,7 @@ from seqjax.train import (
   train_state,
   workdir,
 )
+from seqjax.train.shardings import make_shardings
 from tests.experiments import load
 
 
@@ -179,7 +180,7 @@ def test_saved_arrays_are_not_those_being_trained(tmp_path, text_file):
   """A checkpoint must hold its own step though the state is donated."""
   config = tiny(data={"path": text_file})
   task = base.create(config)
-  shardings = train_state.make_shardings(config.batch_size)
+  shardings = make_shardings(config.batch_size)
   state = train_state.init_state(task, config)
   layout = shardings.of_state(state)
   state = jax.device_put(state, layout)

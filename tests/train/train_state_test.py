@@ -15,6 +15,7 @@ from seqjax import config as settings
 from seqjax.errors import InputError
 from seqjax.tasks import base
 from seqjax.train import accumulation, optimizer, train_state
+from seqjax.train.shardings import make_shardings
 
 ROWS, TIME, SIZE = 16, 12, 3
 CELL = seqjax.GRU(8)
@@ -78,7 +79,7 @@ def make(devices=1, rows=ROWS, task=Sums, **changes):
   config.update(accumulation_steps=1)
   config.update_from_flattened_dict(changes)
   task = task(config)
-  shardings = train_state.make_shardings(rows, jax.devices()[:devices])
+  shardings = make_shardings(rows, jax.devices()[:devices])
   state = train_state.init_state(task, config)
   noise = lambda c: jax.random.normal(jax.random.key(1), c.shape, c.dtype)
   state = state._replace(carry=jax.tree.map(noise, state.carry))
