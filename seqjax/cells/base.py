@@ -211,6 +211,11 @@ class LinearCell(Cell):
   floating-point leaves. A state of matrices is flattened by `to_state`.
   """
 
+  @property
+  def contracting(self) -> bool:
+    """Whether |a_t| <= 1 always: then no product of them overflows."""
+    return False
+
   @abc.abstractmethod
   def coefficients(
     self, params: Params, inputs: jax.Array

@@ -170,6 +170,10 @@ class MinGRU(_RealLinearCell):
       jnp.zeros((2 * h,), jnp.float32),
     )
 
+  @property
+  def contracting(self) -> bool:
+    return True
+
   def coefficients(self, params: MinGRUParams, inputs: jax.Array):
     z, n = jnp.split(
       base.affine(inputs, params.input_kernel, params.bias, self.compute_dtype),
@@ -231,6 +235,10 @@ class MinLSTM(_RealLinearCell):
       initializers.packed_kernel(self.input_init, key, input_size, h, 3),
       jnp.zeros((3 * h,), jnp.float32).at[:h].set(self.forget_bias),
     )
+
+  @property
+  def contracting(self) -> bool:
+    return True
 
   def coefficients(self, params: MinLSTMParams, inputs: jax.Array):
     f, i, n = jnp.split(
@@ -341,6 +349,10 @@ class LRU(base.LinearCell):
 
   def to_carry(self, state: jax.Array) -> LRUCarry:
     return LRUCarry(state.real, state.imag)
+
+  @property
+  def contracting(self) -> bool:
+    return True
 
   def coefficients(self, params: LRUParams, inputs: jax.Array):
     drive = base.matmul(inputs, params.input_kernel, self.compute_dtype)

@@ -6,13 +6,25 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from seqjax.recurrence import masks
+
 
 def linear_scan(
-  a: jax.Array, b: jax.Array, start: jax.Array, *, reverse: bool = False
+  a: jax.Array,
+  b: jax.Array,
+  start: jax.Array,
+  *,
+  reverse: bool = False,
+  forget: jax.Array | None = None,
+  guard: bool = True,
 ) -> jax.Array:
   """All states of a linear recurrence in O(log T) rounds.
 
     s_t = a_t s_(t-1) + b_t,  s_(-1) = start
+
+  The rounds multiply a's of neighbouring steps. Where such a product overflows
+  the states and derivatives may be finite all the same (infinity times what is
+  zero), so there the compiled program takes the steps one by one.
 
   Args:
     a: `[time, *batch, N]` for a product entry by entry, or `[time, *batch, N,
@@ -20,21 +32,27 @@ def linear_scan(
     b: `[time, *batch, N]`, at least one step.
     start: `[*batch, N]`.
     reverse: from the last step to the first.
+    forget: bool `[time, *batch]`, steps at which a is a constant zero: a reset.
+      They forget an infinite state too, and have no derivative by a.
+    guard: whether products are checked; needless where |a| <= 1.
 
   Returns:
     s, `[time, *batch, N]`.
   """
   first = -1 if reverse else 0
-  b = b.at[first].add(apply(a[first], start))
-  return _prefix(reverse, a, b)
+  b = b.at[first].add(apply(a[first], start, _at(forget, first)))
+  return _prefix(reverse, guard, a, b, forget)
 
 
-def apply(a: jax.Array, s: jax.Array) -> jax.Array:
+def apply(
+  a: jax.Array, s: jax.Array, forget: jax.Array | None = None
+) -> jax.Array:
   """A s: entry by entry, or as a matrix if `a` has one axis more."""
   if a.ndim == s.ndim:
-    # An exact zero forgets even an infinite state: a reset after overflow.
-    return jnp.where(a == 0, 0, a * s)
-  return jnp.einsum("...ij,...j->...i", a, s)
+    product = a * s
+  else:
+    product = jnp.einsum("...ij,...j->...i", a, s)
+  return _zero(forget, product)
 
 
 def shift(s: jax.Array, start: jax.Array, reverse: bool) -> jax.Array:
@@ -44,34 +62,86 @@ def shift(s: jax.Array, start: jax.Array, reverse: bool) -> jax.Array:
   return jnp.concatenate([start[None], s[:-1]])
 
 
-def _scan(reverse: bool, a: jax.Array, b: jax.Array) -> jax.Array:
-  def compose(earlier, later):
-    a_1, b_1 = earlier
-    a_2, b_2 = later
-    if a.ndim == b.ndim:
-      return apply(a_2, a_1), apply(a_2, b_1) + b_2
-    return a_2 @ a_1, apply(a_2, b_1) + b_2
-
-  _, states = lax.associative_scan(compose, (a, b), reverse=reverse)
-  return states
-
-
 # The derivative of the recurrence is the same recurrence, driven by db_t + da_t
 # s_(t-1): nothing of the rounds has to be kept but the products of a.
-@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
-def _prefix(reverse, a, b):
-  return _scan(reverse, a, b)
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0, 1))
+def _prefix(reverse, guard, a, b, forget):
+  return _run(reverse, guard, a, b, forget)
 
 
 @_prefix.defjvp
-def _prefix_jvp(reverse, primals, tangents):
-  a, b = primals
-  da, db = tangents
-  states = _prefix(reverse, a, b)
+def _prefix_jvp(reverse, guard, primals, tangents):
+  a, b, forget = primals
+  da, db, _ = tangents
+  states = _prefix(reverse, guard, a, b, forget)
   before = shift(states, jnp.zeros_like(states[0]), reverse)
-  drive = db + (
-    da * before
-    if a.ndim == b.ndim
-    else jnp.einsum("...ij,...j->...i", da, before)
-  )
-  return states, _scan(reverse, a, drive)
+  drive = db + apply(da, before, forget)
+  return states, _run(reverse, guard, a, drive, forget)
+
+
+def _run(reverse, guard, a, b, forget):
+  if reverse:
+    flip = lambda x: jnp.flip(x, 0)
+    return flip(_run(False, guard, *jax.tree.map(flip, (a, b, forget))))
+  if not guard:
+    return _rounds(a, b, forget)
+  products = _products(lax.stop_gradient(a), forget, a.ndim > b.ndim)
+  sound = jnp.array([jnp.isfinite(p).all() for p, _ in products]).all()
+  # Not inside the branch, which would be transposed into infinity times zero.
+  states = _rounds(jnp.where(sound, a, 0), b, forget)
+  return lax.cond(sound, lambda: states, lambda: _loop(a, b, forget))
+
+
+def _rounds(a, b, forget):
+  return _solve(_products(a, forget, a.ndim > b.ndim), b)
+
+
+def _products(a, forget, matrices: bool):
+  """`(a, forget)` of every step, of every two, of every four, and so on."""
+  levels = []
+  while len(a) > 1:
+    levels.append((a, forget))
+    pairs = len(a) // 2
+    early, late = slice(0, 2 * pairs, 2), slice(1, 2 * pairs, 2)
+    product = a[late] @ a[early] if matrices else a[late] * a[early]
+    a = _zero(_at(forget, late), product)
+    forget = None if forget is None else forget[late] | forget[early]
+  return levels
+
+
+def _solve(levels, b):
+  """States from the products: pairs of steps first, then those between."""
+  if not levels:
+    return b
+  (a, forget), *rest = levels
+  pairs = len(b) // 2
+  early, late = slice(0, 2 * pairs, 2), slice(1, 2 * pairs, 2)
+  drive = apply(a[late], b[early], _at(forget, late)) + b[late]
+  odd = _solve(rest, drive)
+  later = slice(2, None, 2)
+  between = apply(a[later], odd[: len(b[later])], _at(forget, later))
+  even = jnp.concatenate([b[:1], between + b[later]])
+  if len(even) > len(odd):
+    odd = jnp.concatenate([odd, odd[:1]])  # cut off below
+  together = jnp.stack([even, odd], axis=1)
+  return together.reshape(-1, *b.shape[1:])[: len(b)]
+
+
+def _loop(a, b, forget):
+  def body(state, per_step):
+    a, b, forget = per_step
+    state = apply(a, state, forget) + b
+    return state, state
+
+  # The first state is b alone: `start` is part of it.
+  zero = jnp.zeros_like(b[0])
+  return lax.scan(body, zero, (a, b, forget))[1]
+
+
+def _at(forget, index):
+  return None if forget is None else forget[index]
+
+
+def _zero(forget, x):
+  """Zeros in place of `x` where `forget` says so."""
+  return x if forget is None else masks.select(forget, jnp.zeros_like(x), x)

@@ -316,7 +316,8 @@ def _iterate(method: Newton, system: _System, variables, start):
     before = shift(states, start, reverse)
     jacobian = system.jacobian(variables, before, diagonal)
     offset = new - apply(jacobian, before)
-    states = linear_scan(jacobian, offset, start, reverse=reverse)
+    # What overflows here ends the iterations.
+    states = linear_scan(jacobian, offset, start, reverse=reverse, guard=False)
     return count + 1, states, advance(states)[0]
 
   time = variables.inputs.shape[0]
@@ -369,7 +370,12 @@ def _trajectory_jvp(method, system, primals, tangents):
   _, drive = jax.jvp(fixed, floating(variables), floating(d_variables))
   if method.jacobian == "dense":
     jacobian = system.jacobian(variables, before, diagonal=False)
-    d_states = linear_scan(jacobian, drive, d_start, reverse=system.reverse)
+    forget = variables.reset
+    if forget is not None and variables.valid is not None:
+      forget = forget & variables.valid
+    d_states = linear_scan(
+      jacobian, drive, d_start, reverse=system.reverse, forget=forget
+    )
     return states, d_states
 
   def body(tangent, per_step):
