@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.cells import base
-from seqjax.recurrence import masks
+from seqjax.recurrence import masks, rows
 from seqjax.recurrence.scan import Steps
 
 
@@ -97,7 +97,8 @@ def prepare(cell: base.Cell, params, sequence: Sequence):
   fresh_carry = cell.initial_carry(params, tuple(batch))
   if carry is None:
     carry = fresh_carry
-  return params, carry, fresh_carry, Steps(inputs, valid, resets, keys)
+  steps = Steps(inputs, valid, resets, keys)
+  return rows.varying((params, carry, fresh_carry, steps))
 
 
 @functools.lru_cache(maxsize=256)
@@ -123,8 +124,8 @@ def check_params(
     ) from error
   weights = base.map_params(params, rows=lambda value: None)
   check_like("params", weights, expected, f"{cell}")
-  rows = base.map_params(params, weights=lambda value: None)
-  for path, leaf in jax.tree_util.tree_leaves_with_path(rows):
+  of_rows = base.map_params(params, weights=lambda value: None)
+  for path, leaf in jax.tree_util.tree_leaves_with_path(of_rows):
     name = f"params{jax.tree_util.keystr(path)}"
     if jnp.shape(leaf)[: len(batch_shape)] != batch_shape:
       raise ValueError(

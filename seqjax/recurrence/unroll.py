@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.cells import base, wrappers
-from seqjax.recurrence import arguments
+from seqjax.recurrence import arguments, rows
 from seqjax.recurrence.associative import Associative
 from seqjax.recurrence.auto import Auto
 from seqjax.recurrence.checkpointed import Checkpointed
@@ -14,7 +14,6 @@ from seqjax.recurrence.cudnn import Cudnn
 from seqjax.recurrence.fused import Fused
 from seqjax.recurrence.newton import Newton
 from seqjax.recurrence.pallas import Pallas
-from seqjax.recurrence.rows import row_by_row, splits
 from seqjax.recurrence.scan import Scan
 
 # One entry a way to evaluate a recurrence; all agree with "scan".
@@ -120,8 +119,11 @@ def check_method(method, cell):
 # Jitted so that a call outside of any trace compiles once, not every time.
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _unroll(cell, method, reverse, params, sequence):
-  problem = arguments.prepare(cell, params, sequence)
-  return run(cell, method, *problem, reverse)
+  def evaluate(params, sequence):
+    problem = arguments.prepare(cell, params, sequence)
+    return run(cell, method, *problem, reverse)
+
+  return rows.left_to_compiler(evaluate, params, sequence)
 
 
 def run(cell, method, params, carry, fresh_carry, steps, reverse):
@@ -162,8 +164,8 @@ def run(cell, method, params, carry, fresh_carry, steps, reverse):
       if not steps.inputs.shape[0]:
         method = Scan()  # no steps: nothing to choose
       whole = functools.partial(method.run, cell, reverse=reverse)
-      if splits(cell, steps):
-        whole = functools.partial(row_by_row, whole)
+      if rows.splits(cell, steps):
+        whole = functools.partial(rows.row_by_row, whole)
       return whole(params, carry, fresh_carry, steps)
 
 
