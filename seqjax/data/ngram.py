@@ -31,8 +31,8 @@ class KneserNey:
     trigrams, counts = np.unique(
       self._key(tokens[:-2], tokens[1:-1], tokens[2:]), return_counts=True
     )
-    # Continuation counts: of each bigram v w, the different u before it. Nothing
-    # is before the first one, which counts as one more.
+    # Continuation counts: of each bigram v w, the different u before it.
+    # Nothing is before the first one, which counts as one more.
     first = self._key(tokens[:1], tokens[1:2])
     bigrams, before = np.unique(
       np.append(trigrams % vocab_size**2, first), return_counts=True

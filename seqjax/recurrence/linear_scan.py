@@ -38,7 +38,15 @@ def linear_scan(
 
   Returns:
     s, `[time, *batch, N]`.
+
+  Raises:
+    ValueError: the number of steps is symbolic, as in an export.
   """
+  if not isinstance(a.shape[0], int):
+    raise ValueError(
+      f"the number of steps is {a.shape[0]}, expected a known one for a"
+      " parallel prefix over time; use method 'scan'"
+    )
   first = -1 if reverse else 0
   b = b.at[first].add(apply(a[first], start, _at(forget, first)))
   return _prefix(reverse, guard, a, b, forget)
@@ -48,11 +56,9 @@ def apply(
   a: jax.Array, s: jax.Array, forget: jax.Array | None = None
 ) -> jax.Array:
   """A s: entry by entry, or as a matrix if `a` has one axis more."""
-  if a.ndim == s.ndim:
-    product = a * s
-  else:
-    product = jnp.einsum("...ij,...j->...i", a, s)
-  return _zero(forget, product)
+  if a.ndim > s.ndim:
+    return _zero(forget, jnp.einsum("...ij,...j->...i", a, s))
+  return _zero(forget, a * s)
 
 
 def shift(s: jax.Array, start: jax.Array, reverse: bool) -> jax.Array:
@@ -83,17 +89,13 @@ def _run(reverse, guard, a, b, forget):
   if reverse:
     flip = lambda x: jnp.flip(x, 0)
     return flip(_run(False, guard, *jax.tree.map(flip, (a, b, forget))))
+  levels = _products(a, forget, a.ndim > b.ndim)
   if not guard:
-    return _rounds(a, b, forget)
-  products = _products(lax.stop_gradient(a), forget, a.ndim > b.ndim)
-  sound = jnp.array([jnp.isfinite(p).all() for p, _ in products]).all()
-  # Not inside the branch, which would be transposed into infinity times zero.
-  states = _rounds(jnp.where(sound, a, 0), b, forget)
+    return _solve(levels, b)
+  sound = jnp.array([jnp.isfinite(p).all() for p, _ in levels]).all()
+  # Zeros, and outside of the branch, whose transpose would be 0 * infinity.
+  states = _solve([(jnp.where(sound, p, 0), f) for p, f in levels], b)
   return lax.cond(sound, lambda: states, lambda: _loop(a, b, forget))
-
-
-def _rounds(a, b, forget):
-  return _solve(_products(a, forget, a.ndim > b.ndim), b)
 
 
 def _products(a, forget, matrices: bool):
@@ -103,10 +105,23 @@ def _products(a, forget, matrices: bool):
     levels.append((a, forget))
     pairs = len(a) // 2
     early, late = slice(0, 2 * pairs, 2), slice(1, 2 * pairs, 2)
-    product = a[late] @ a[early] if matrices else a[late] * a[early]
-    a = _zero(_at(forget, late), product)
+    a = _zero(_at(forget, late), _product(matrices, a[late], a[early]))
     forget = None if forget is None else forget[late] | forget[early]
   return levels
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
+def _product(matrices, late, early):
+  return late @ early if matrices else late * early
+
+
+@_product.defjvp
+def _product_jvp(matrices, primals, tangents):
+  # Where a factor has overflowed nothing depends on the product.
+  late, early = (jnp.where(jnp.isfinite(x), x, 0) for x in primals)
+  d_late, d_early = tangents
+  times = jnp.matmul if matrices else jnp.multiply
+  return times(*primals), times(d_late, early) + times(late, d_early)
 
 
 def _solve(levels, b):

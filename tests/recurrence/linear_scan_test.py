@@ -150,12 +150,11 @@ def test_products_that_overflow(kind, reverse):
     lambda a, b, s: loop(a[:, None], b[:, None], s[None], reverse)[:, 0]
   )
   gradient = lambda f: jax.grad(f, (0, 1, 2))
+  norm = lambda f: lambda *args: sum((g**2).sum() for g in gradient(f)(*args))
   for derive in (
     lambda f: f(a, b, start),
     lambda f: gradient(f)(a, b, start),
-    lambda f: gradient(
-      lambda *x: sum((g**2).sum() for g in gradient(f)(*x))
-    )(a, b, start),
+    lambda f: gradient(norm(f))(a, b, start),
   ):
     actual, expected = derive(fast), derive(slow)
     for x, y in zip(*map(jax.tree.leaves, (actual, expected)), strict=True):
