@@ -125,7 +125,5 @@ def _get(
   )
   if not right:
     wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
-    raise ValueError(
-      f"{name} is {value.shape}, expected ({wanted}) for {cell}"
-    )
+    raise ValueError(f"{name} is {value.shape}, expected ({wanted}) for {cell}")
   return value

@@ -133,7 +133,11 @@ def test_a_layer_without_biases():
   [
     (LSTM(3), "l1", "weight_ih_l1 is not in the state dict, which has weight"),
     (LSTM(4), "l0", r"weight_ih_l0 is \(12, 2\), expected \(16, input_size\)"),
-    (LSTM(3, projection_size=2), "l0", r"hh_l0 is \(12, 3\), expected \(12, 2\)"),
+    (
+      LSTM(3, projection_size=2),
+      "l0",
+      r"hh_l0 is \(12, 3\), expected \(12, 2\)",
+    ),
     (GRU(3, reset_after=False), "l0", "cell is .*, expected LSTM without"),
     (LSTM(3, peepholes=True), "l0", "cell is .*, expected LSTM without"),
     (Elman(3, activation="sigmoid"), "l0", "cell is .*, expected LSTM without"),
