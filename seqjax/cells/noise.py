@@ -44,8 +44,8 @@ class Zoneout(base.Cell):
   def output_size(self) -> int:
     return self.cell.output_size
 
-  def init(self, key: jax.Array, input_size: int):
-    params = self.cell.init(key, input_size)
+  def init(self, key: jax.Array, input_size: int, dtype=jnp.float32):
+    params = self.cell.init(key, input_size, dtype)
     fields = getattr(self.cell.initial_carry(params), "_fields", ())
     if fields not in (("h",), ("h", "c")):
       raise ValueError(
@@ -145,8 +145,10 @@ class RecurrentDropout(base.FactoredCell):
   def output_size(self) -> int:
     return self.cell.output_size
 
-  def init(self, key: jax.Array, input_size: int) -> RecurrentDropoutParams:
-    params = self.cell.init(key, input_size)
+  def init(
+    self, key: jax.Array, input_size: int, dtype=jnp.float32
+  ) -> RecurrentDropoutParams:
+    params = self.cell.init(key, input_size, dtype)
     if not hasattr(self.cell.initial_carry(params), "h"):
       raise ValueError(f"cell is {self.cell}, expected one with h in its carry")
     return RecurrentDropoutParams(params)

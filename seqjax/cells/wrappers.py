@@ -51,10 +51,11 @@ class Stack(base.Cell):
   def noisy(self) -> bool:
     return any(layer.noisy for layer in self.layers)
 
-  def init(self, key: jax.Array, input_size: int) -> tuple:
+  def init(self, key: jax.Array, input_size: int, dtype=jnp.float32) -> tuple:
     params = []
     for index, layer in enumerate(self.layers):
-      params.append(layer.init(jax.random.fold_in(key, index), input_size))
+      layer_key = jax.random.fold_in(key, index)
+      params.append(layer.init(layer_key, input_size, dtype))
       input_size = layer.output_size
     return tuple(params)
 
@@ -117,7 +118,7 @@ class Outer(base.Cell):
     return outputs
 
   @abc.abstractmethod
-  def init(self, key: jax.Array, input_size: int):
+  def init(self, key: jax.Array, input_size: int, dtype=jnp.float32):
     """See `Cell.init`."""
 
   def input_size(self, params) -> int:
@@ -157,13 +158,13 @@ class Residual(Outer):
   def __post_init__(self):
     base.check_cell("cell", self.cell)
 
-  def init(self, key: jax.Array, input_size: int):
+  def init(self, key: jax.Array, input_size: int, dtype=jnp.float32):
     if input_size != self.cell.output_size:
       raise ValueError(
         f"input_size is {input_size}, expected {self.cell.output_size}, the"
         f" output_size of {self.cell}, for Residual adds the two"
       )
-    return self.cell.init(key, input_size)
+    return self.cell.init(key, input_size, dtype)
 
   def after(self, params, inputs, outputs, key):
     del params, key
@@ -193,8 +194,10 @@ class LearnedCarry(Outer):
   def __post_init__(self):
     base.check_cell("cell", self.cell)
 
-  def init(self, key: jax.Array, input_size: int) -> LearnedCarryParams:
-    params = self.cell.init(key, input_size)
+  def init(
+    self, key: jax.Array, input_size: int, dtype=jnp.float32
+  ) -> LearnedCarryParams:
+    params = self.cell.init(key, input_size, dtype)
     return LearnedCarryParams(params, self.cell.initial_carry(params))
 
   def inner(self, params: LearnedCarryParams):
@@ -238,8 +241,8 @@ class WeightDrop(Outer):
     base.check_cell("cell", self.cell)
     base.check_rate("rate", self.rate)
 
-  def init(self, key: jax.Array, input_size: int):
-    params = self.cell.init(key, input_size)
+  def init(self, key: jax.Array, input_size: int, dtype=jnp.float32):
+    params = self.cell.init(key, input_size, dtype)
     if not hasattr(params, "recurrent_kernel"):
       raise ValueError(
         f"cell is {self.cell}, expected one with a recurrent_kernel (wrap the"
@@ -303,8 +306,10 @@ class Dropout(Outer):
     drops = bool(self.inputs or self.outputs)
     return (drops and not self.variational) or self.cell.noisy
 
-  def init(self, key: jax.Array, input_size: int) -> DropoutParams:
-    return DropoutParams(self.cell.init(key, input_size))
+  def init(
+    self, key: jax.Array, input_size: int, dtype=jnp.float32
+  ) -> DropoutParams:
+    return DropoutParams(self.cell.init(key, input_size, dtype))
 
   def inner(self, params: DropoutParams):
     return params.cell

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from seqjax.cells import base
+from seqjax.cells import base, checks
 from seqjax.recurrence.unroll import unroll
 
 MERGES = {
@@ -48,6 +48,7 @@ def bidirectional(
     ValueError: as `unroll`; `merge` is unknown.
   """
   base.check_choice("merge", merge, MERGES)
+  checks.check_key(key)
   carries, outputs = [], []
   for index, (cell, reverse) in enumerate(((forward, False), (backward, True))):
     carry, output = unroll(

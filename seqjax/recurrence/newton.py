@@ -30,7 +30,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from seqjax.cells import base, wrappers
+from seqjax.cells import base, checks, wrappers
 from seqjax.recurrence import arguments, masks, rows
 from seqjax.recurrence.linear_scan import apply, linear_scan, shift
 from seqjax.recurrence.scan import Steps
@@ -126,10 +126,13 @@ def newton_report(
     raise ValueError(
       f"cell is {cell}, expected a single cell: ask for a report layer by layer"
     )
+  checks.check_flag("reverse", reverse)
   sequence = arguments.check(
     cell, params, inputs, lengths, resets, initial_carry, key, time_major
   )
   method = method or Newton()
+  if not isinstance(method, Newton):
+    raise ValueError(f"method is {method!r}, expected Newton() or None")
 
   def report(params, sequence):
     problem = arguments.prepare(cell, params, sequence)

@@ -5,7 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from seqjax.cells import base, wrappers
+from seqjax.cells import base, checks, wrappers
 from seqjax.recurrence import arguments, rows
 from seqjax.recurrence.associative import Associative
 from seqjax.recurrence.auto import Auto
@@ -79,6 +79,7 @@ def unroll(
     ValueError: an argument has the wrong rank, size, dtype or structure, or the
       method cannot run the cell.
   """
+  checks.check_flag("reverse", reverse)
   sequence = arguments.check(
     cell, params, inputs, lengths, resets, initial_carry, key, time_major
   )
@@ -97,7 +98,7 @@ def resolve_method(method):
   if isinstance(method, str):
     base.check_choice("method", method, METHODS)
     return METHODS[method]
-  if not hasattr(method, "run"):
+  if isinstance(method, type) or not hasattr(method, "run"):
     raise ValueError(
       f"method is {method!r}, expected a name or an object such as Scan()"
     )
@@ -161,7 +162,7 @@ def run(cell, method, params, carry, fresh_carry, steps, reverse):
       )
       return carry, over_time(cell.after, inputs, outputs, _subkeys(keys, 2))
     case _:
-      if not steps.inputs.shape[0]:
+      if steps.inputs.shape[0] == 0:
         method = Scan()  # no steps: nothing to choose
       whole = functools.partial(method.run, cell, reverse=reverse)
       if rows.splits(cell, steps):
