@@ -46,11 +46,11 @@ class AttendingLSTM(base.Cell):
   def output_size(self) -> int:
     return self.hidden_size
 
-  def init(self, key, input_size):
+  def init(self, key, input_size, dtype=jnp.float32):
     key_lstm, key_query = jax.random.split(key)
     return AttendingParams(
-      self.lstm.init(key_lstm, input_size + self.memory_size),
-      jax.random.normal(key_query, (self.hidden_size, self.memory_size))
+      self.lstm.init(key_lstm, input_size + self.memory_size, dtype),
+      jax.random.normal(key_query, (self.hidden_size, self.memory_size), dtype)
       / self.hidden_size**0.5,
     )
 

@@ -41,13 +41,13 @@ class FastWeights(base.FactoredCell):
   def activate_has_params(self) -> bool:
     return False
 
-  def init(self, key, input_size):
+  def init(self, key, input_size, dtype=jnp.float32):
     key_x, key_h = jax.random.split(key)
     size = self.hidden_size
     return ElmanParams(
-      jax.random.normal(key_x, (input_size, size)) / input_size**0.5,
-      0.5 * jax.random.normal(key_h, (size, size)) / size**0.5,
-      jnp.zeros((size,)),
+      jax.random.normal(key_x, (input_size, size), dtype) / input_size**0.5,
+      0.5 * jax.random.normal(key_h, (size, size), dtype) / size**0.5,
+      jnp.zeros((size,), dtype),
     )
 
   def initial_carry(self, params, batch_shape=()):

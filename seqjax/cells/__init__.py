@@ -1,5 +1,6 @@
 """Cells: the mathematics of one time step, pure functions, no Flax."""
 
+from seqjax.cells import serialization as serialization
 from seqjax.cells.base import Cell as Cell
 from seqjax.cells.base import FactoredCell as FactoredCell
 from seqjax.cells.base import LinearCell as LinearCell

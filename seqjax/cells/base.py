@@ -4,7 +4,7 @@ A cell is a frozen dataclass that holds hyper-parameters only. It is therefore
 hashable, printable, equal to its twin and fit to be a static argument of
 `jax.jit`. Its methods are pure functions of explicit parameters:
 
-  cell.init(key, input_size)                 -> params
+  cell.init(key, input_size, dtype)          -> params
   cell.initial_carry(params, batch_shape)    -> carry
   cell.step(params, carry, inputs, key=None) -> (carry, output)
   cell.prepare(params, batch_shape, key=None) -> params
@@ -17,6 +17,7 @@ Axis letters used in the whole package:
 
 import abc
 import dataclasses
+import numbers
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -73,17 +74,21 @@ class Cell[Params, Carry](abc.ABC):
     return False
 
   @abc.abstractmethod
-  def init(self, key: jax.Array, input_size: int) -> Params:
-    """Draws the parameters.
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> Params:
+    """Draws the parameters, all of one dtype.
 
     Args:
       key: a `jax.random` key.
       input_size: features of one input step.
+      dtype: of every array, whatever JAX's default is. `unroll` refuses params
+        of several dtypes.
 
     Returns:
-      A NamedTuple of float32 arrays; the kernels of all gates lie side by side
-      in one matrix, each gate initialised on its own. None stands where a
-      method of the cell puts `Rows`.
+      A NamedTuple of arrays; the kernels of all gates lie side by side in one
+      matrix, each gate initialised on its own. None stands where a method of
+      the cell puts `Rows`.
     """
 
   @abc.abstractmethod
@@ -209,6 +214,11 @@ class LinearCell[Params, Carry](Cell[Params, Carry]):
   floating-point leaves. A state of matrices is flattened by `to_state`.
   """
 
+  @property
+  def contracting(self) -> bool:
+    """Whether |a_t| <= 1 always: then no product of them overflows."""
+    return False
+
   @abc.abstractmethod
   def coefficients(
     self, params: Params, inputs: jax.Array
@@ -233,7 +243,10 @@ class LinearCell[Params, Carry](Cell[Params, Carry]):
     del key
     a, b = self.coefficients(params, inputs)
     state = a * self.to_state(carry).astype(b.dtype) + b
-    return self.to_carry(state), self.readout(params, state, inputs)
+    new_carry = jax.tree.map(
+      lambda new, old: new.astype(old.dtype), self.to_carry(state), carry
+    )
+    return new_carry, self.readout(params, state, inputs)
 
 
 def matmul(
@@ -305,8 +318,13 @@ def check_choice(argument: str, value: str, choices: Iterable[str]) -> None:
 
 def check_size(argument: str, value: int) -> None:
   """Raises ValueError unless `value` is a positive integer."""
-  if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+  if not is_integer(value) or value < 1:
     raise ValueError(f"{argument} is {value!r}, expected a positive integer")
+
+
+def is_integer(value) -> bool:
+  """Whether `value` is an integer, NumPy's too, and no bool."""
+  return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def check_rate(argument: str, value: float) -> None:

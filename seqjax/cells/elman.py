@@ -1,12 +1,12 @@
 """The simple recurrent network (Elman 1990, "Finding structure in time")."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from seqjax.cells import base, initializers
+from seqjax.cells import base, checks, initializers
 
 
 class ElmanParams(NamedTuple):
@@ -51,6 +51,7 @@ class Elman(base.FactoredCell[ElmanParams, ElmanCarry]):
 
   def __post_init__(self):
     base.check_size("hidden_size", self.hidden_size)
+    checks.check_compute_dtype(self.compute_dtype)
     base.check_choice("activation", self.activation, base.ACTIVATIONS)
     initializers.check("input_init", self.input_init)
     initializers.check("recurrent_init", self.recurrent_init)
@@ -63,14 +64,18 @@ class Elman(base.FactoredCell[ElmanParams, ElmanCarry]):
   def activate_has_params(self) -> bool:
     return False
 
-  def init(self, key: jax.Array, input_size: int) -> ElmanParams:
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> ElmanParams:
     base.check_size("input_size", input_size)
     key_x, key_h = jax.random.split(key)
     h = self.hidden_size
     return ElmanParams(
-      initializers.packed_kernel(self.input_init, key_x, input_size, h, 1),
-      initializers.packed_kernel(self.recurrent_init, key_h, h, h, 1),
-      jnp.zeros((h,), jnp.float32),
+      initializers.packed_kernel(
+        self.input_init, key_x, input_size, h, 1, dtype
+      ),
+      initializers.packed_kernel(self.recurrent_init, key_h, h, h, 1, dtype),
+      jnp.zeros((h,), dtype),
     )
 
   def initial_carry(self, params: ElmanParams, batch_shape=()) -> ElmanCarry:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from seqjax.cells import base, initializers
+from seqjax.cells import base, checks, initializers
 
 OUTPUT_ACTIVATIONS = {"identity": lambda x: x, **base.ACTIVATIONS}
 
@@ -63,6 +63,7 @@ class OutputFeedback(
 
   def __post_init__(self):
     base.check_size("hidden_size", self.hidden_size)
+    checks.check_compute_dtype(self.compute_dtype)
     base.check_size("output_size", self.output_size)
     base.check_choice("activation", self.activation, base.ACTIVATIONS)
     base.check_choice(
@@ -75,17 +76,19 @@ class OutputFeedback(
   def pointwise(self) -> bool:
     return False
 
-  def init(self, key: jax.Array, input_size: int) -> OutputFeedbackParams:
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> OutputFeedbackParams:
     base.check_size("input_size", input_size)
     key_x, key_y, key_o = jax.random.split(key, 3)
     h, out = self.hidden_size, self.output_size
     kernel = initializers.packed_kernel
     return OutputFeedbackParams(
-      kernel(self.input_init, key_x, input_size, h, 1),
-      kernel(self.recurrent_init, key_y, out, h, 1),
-      jnp.zeros((h,), jnp.float32),
-      kernel("glorot_uniform", key_o, h, out, 1),
-      jnp.zeros((out,), jnp.float32),
+      kernel(self.input_init, key_x, input_size, h, 1, dtype),
+      kernel(self.recurrent_init, key_y, out, h, 1, dtype),
+      jnp.zeros((h,), dtype),
+      kernel("glorot_uniform", key_o, h, out, 1, dtype),
+      jnp.zeros((out,), dtype),
     )
 
   def initial_carry(self, params, batch_shape=()) -> OutputFeedbackCarry:
@@ -159,15 +162,14 @@ class Autoregressive[Params, Carry](
     base.check_size("output_size", self.output_size)
 
   def init(
-    self, key: jax.Array, input_size: int
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
   ) -> AutoregressiveParams[Params]:
     key_cell, key_o = jax.random.split(key)
+    kernel, out = initializers.packed_kernel, self.output_size
     return AutoregressiveParams(
-      self.cell.init(key_cell, input_size + self.output_size),
-      initializers.packed_kernel(
-        "glorot_uniform", key_o, self.cell.output_size, self.output_size, 1
-      ),
-      jnp.zeros((self.output_size,), jnp.float32),
+      self.cell.init(key_cell, input_size + self.output_size, dtype),
+      kernel("glorot_uniform", key_o, self.cell.output_size, out, 1, dtype),
+      jnp.zeros((out,), dtype),
     )
 
   @property

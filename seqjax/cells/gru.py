@@ -1,12 +1,12 @@
 """The gated recurrent unit, in both forms that go by that name."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from seqjax.cells import base, initializers
+from seqjax.cells import base, checks, initializers
 
 # Order of the gates in every packed kernel and bias: reset, update, candidate.
 # The same as in PyTorch and cuDNN.
@@ -83,6 +83,7 @@ class GRU(base.FactoredCell[GRUParams | OriginalGRUParams, GRUCarry]):
 
   def __post_init__(self):
     base.check_size("hidden_size", self.hidden_size)
+    checks.check_compute_dtype(self.compute_dtype)
     initializers.check("input_init", self.input_init)
     initializers.check("recurrent_init", self.recurrent_init)
     initializers.check_chrono(self.chrono)
@@ -100,24 +101,26 @@ class GRU(base.FactoredCell[GRUParams | OriginalGRUParams, GRUCarry]):
     return False
 
   def init(
-    self, key: jax.Array, input_size: int
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
   ) -> GRUParams | OriginalGRUParams:
     base.check_size("input_size", input_size)
     key_x, key_h = jax.random.split(key)
     h = self.hidden_size
-    bias = jnp.zeros((3 * h,), jnp.float32)
+    bias = jnp.zeros((3 * h,), dtype)
     if self.chrono:
       slow = initializers.chrono_bias(
-        jax.random.fold_in(key, 2), h, self.chrono
+        jax.random.fold_in(key, 2), h, self.chrono, dtype
       )
       bias = bias.at[h : 2 * h].set(slow)
     common = OriginalGRUParams(
-      initializers.packed_kernel(self.input_init, key_x, input_size, h, 3),
-      initializers.packed_kernel(self.recurrent_init, key_h, h, h, 3),
+      initializers.packed_kernel(
+        self.input_init, key_x, input_size, h, 3, dtype
+      ),
+      initializers.packed_kernel(self.recurrent_init, key_h, h, h, 3, dtype),
       bias,
     )
     if self.reset_after:
-      return GRUParams(*common, candidate_bias=jnp.zeros((h,), jnp.float32))
+      return GRUParams(*common, candidate_bias=jnp.zeros((h,), dtype))
     return common
 
   def initial_carry(self, params, batch_shape=()) -> GRUCarry:

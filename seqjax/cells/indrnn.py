@@ -1,12 +1,12 @@
 """The independently recurrent network (Li et al. 2018)."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from seqjax.cells import base, initializers
+from seqjax.cells import base, checks, initializers
 
 
 class IndRNNParams(NamedTuple):
@@ -50,6 +50,7 @@ class IndRNN(base.FactoredCell[IndRNNParams, IndRNNCarry]):
 
   def __post_init__(self):
     base.check_size("hidden_size", self.hidden_size)
+    checks.check_compute_dtype(self.compute_dtype)
     base.check_choice("activation", self.activation, base.ACTIVATIONS)
     initializers.check("input_init", self.input_init)
 
@@ -61,14 +62,18 @@ class IndRNN(base.FactoredCell[IndRNNParams, IndRNNCarry]):
   def activate_has_params(self) -> bool:
     return False
 
-  def init(self, key: jax.Array, input_size: int) -> IndRNNParams:
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> IndRNNParams:
     base.check_size("input_size", input_size)
     key_x, key_u = jax.random.split(key)
     h = self.hidden_size
     return IndRNNParams(
-      initializers.packed_kernel(self.input_init, key_x, input_size, h, 1),
-      jax.random.uniform(key_u, (h,), jnp.float32),
-      jnp.zeros((h,), jnp.float32),
+      initializers.packed_kernel(
+        self.input_init, key_x, input_size, h, 1, dtype
+      ),
+      jax.random.uniform(key_u, (h,), dtype),
+      jnp.zeros((h,), dtype),
     )
 
   def initial_carry(self, params: IndRNNParams, batch_shape=()) -> IndRNNCarry:

@@ -8,6 +8,8 @@ An initialiser is given by name, with a factor behind a colon if it is to be
 scaled: "orthogonal", "orthogonal:0.9", "identity:0.01".
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -53,7 +55,12 @@ def check(argument: str, spec: str) -> tuple[str, float]:
 
 
 def packed_kernel(
-  spec: str, key: jax.Array, fan_in: int, hidden_size: int, gates: int
+  spec: str,
+  key: jax.Array,
+  fan_in: int,
+  hidden_size: int,
+  gates: int,
+  dtype: Any = jnp.float32,
 ) -> jax.Array:
   """A kernel `[fan_in, gates * hidden_size]`, each gate drawn by `spec`.
 
@@ -63,6 +70,7 @@ def packed_kernel(
     fan_in: rows.
     hidden_size: columns of one gate.
     gates: how many gates lie side by side.
+    dtype: of the kernel; drawn in float32 if it has 16 bits.
 
   Raises:
     ValueError: the name is unknown or the factor is no number.
@@ -71,15 +79,17 @@ def packed_kernel(
   draw = _BY_NAME[name]
   kernel = jnp.concatenate(
     [
-      draw(gate_key, (fan_in, hidden_size), jnp.float32)
+      draw(gate_key, (fan_in, hidden_size), base.wide(dtype))
       for gate_key in jax.random.split(key, gates)
     ],
     axis=-1,
   )
-  return kernel if factor == 1.0 else factor * kernel
+  return (kernel if factor == 1.0 else factor * kernel).astype(dtype)
 
 
-def chrono_bias(key: jax.Array, hidden_size: int, longest: int) -> jax.Array:
+def chrono_bias(
+  key: jax.Array, hidden_size: int, longest: int, dtype: Any = jnp.float32
+) -> jax.Array:
   """log(U(1, longest - 1)): time constants spread over 1 to `longest` steps.
 
   A gate held at sigmoid(log(u - 1)) forgets with time constant u (Tallec and
@@ -89,25 +99,21 @@ def chrono_bias(key: jax.Array, hidden_size: int, longest: int) -> jax.Array:
     key: a `jax.random` key.
     hidden_size: H.
     longest: the longest dependency expected, in steps, at least 3.
+    dtype: of the bias.
 
   Returns:
     `[hidden_size]`, the bias of the forget gate; its negative is the input
     gate's.
   """
-  return jnp.log(
-    jax.random.uniform(
-      key, (hidden_size,), jnp.float32, minval=1.0, maxval=longest - 1.0
-    )
+  constant = jax.random.uniform(
+    key, (hidden_size,), base.wide(dtype), minval=1.0, maxval=longest - 1.0
   )
+  return jnp.log(constant).astype(dtype)
 
 
 def check_chrono(chrono: int) -> None:
   """Raises ValueError unless `chrono` is 0 (off) or at least 3."""
-  if (
-    isinstance(chrono, bool)
-    or not isinstance(chrono, int)
-    or (chrono != 0 and chrono < 3)
-  ):
+  if not base.is_integer(chrono) or (chrono != 0 and chrono < 3):
     raise ValueError(
       f"chrono is {chrono!r}, expected 0 (off) or the longest dependency in"
       " steps, at least 3"

@@ -1,13 +1,13 @@
 """LSTM and GRU with layer normalisation (Ba, Kiros, Hinton 2016)."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from seqjax.cells import base, initializers
+from seqjax.cells import base, checks, initializers
 from seqjax.cells.gru import GRUCarry
 from seqjax.cells.lstm import LSTMCarry
 
@@ -78,6 +78,7 @@ class LayerNormLSTM(base.FactoredCell[LayerNormLSTMParams, LSTMCarry]):
 
   def __post_init__(self):
     base.check_size("hidden_size", self.hidden_size)
+    checks.check_compute_dtype(self.compute_dtype)
     initializers.check("input_init", self.input_init)
     initializers.check("recurrent_init", self.recurrent_init)
 
@@ -89,18 +90,22 @@ class LayerNormLSTM(base.FactoredCell[LayerNormLSTMParams, LSTMCarry]):
   def pointwise(self) -> bool:
     return False
 
-  def init(self, key: jax.Array, input_size: int) -> LayerNormLSTMParams:
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> LayerNormLSTMParams:
     base.check_size("input_size", input_size)
     key_x, key_h = jax.random.split(key)
     h = self.hidden_size
     return LayerNormLSTMParams(
-      initializers.packed_kernel(self.input_init, key_x, input_size, h, 4),
-      initializers.packed_kernel(self.recurrent_init, key_h, h, h, 4),
-      jnp.zeros((4 * h,), jnp.float32).at[h : 2 * h].set(self.forget_bias),
-      jnp.ones((4 * h,), jnp.float32),
-      jnp.ones((4 * h,), jnp.float32),
-      jnp.ones((h,), jnp.float32),
-      jnp.zeros((h,), jnp.float32),
+      initializers.packed_kernel(
+        self.input_init, key_x, input_size, h, 4, dtype
+      ),
+      initializers.packed_kernel(self.recurrent_init, key_h, h, h, 4, dtype),
+      jnp.zeros((4 * h,), dtype).at[h : 2 * h].set(self.forget_bias),
+      jnp.ones((4 * h,), dtype),
+      jnp.ones((4 * h,), dtype),
+      jnp.ones((h,), dtype),
+      jnp.zeros((h,), dtype),
     )
 
   def initial_carry(self, params, batch_shape=()) -> LSTMCarry:
@@ -169,6 +174,7 @@ class LayerNormGRU(base.FactoredCell[LayerNormGRUParams, GRUCarry]):
 
   def __post_init__(self):
     base.check_size("hidden_size", self.hidden_size)
+    checks.check_compute_dtype(self.compute_dtype)
     initializers.check("input_init", self.input_init)
     initializers.check("recurrent_init", self.recurrent_init)
 
@@ -180,17 +186,21 @@ class LayerNormGRU(base.FactoredCell[LayerNormGRUParams, GRUCarry]):
   def pointwise(self) -> bool:
     return False
 
-  def init(self, key: jax.Array, input_size: int) -> LayerNormGRUParams:
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> LayerNormGRUParams:
     base.check_size("input_size", input_size)
     key_x, key_h = jax.random.split(key)
     h = self.hidden_size
     return LayerNormGRUParams(
-      initializers.packed_kernel(self.input_init, key_x, input_size, h, 3),
-      initializers.packed_kernel(self.recurrent_init, key_h, h, h, 3),
-      jnp.zeros((3 * h,), jnp.float32),
-      jnp.zeros((h,), jnp.float32),
-      jnp.ones((3 * h,), jnp.float32),
-      jnp.ones((3 * h,), jnp.float32),
+      initializers.packed_kernel(
+        self.input_init, key_x, input_size, h, 3, dtype
+      ),
+      initializers.packed_kernel(self.recurrent_init, key_h, h, h, 3, dtype),
+      jnp.zeros((3 * h,), dtype),
+      jnp.zeros((h,), dtype),
+      jnp.ones((3 * h,), dtype),
+      jnp.ones((3 * h,), dtype),
     )
 
   def initial_carry(self, params, batch_shape=()) -> GRUCarry:

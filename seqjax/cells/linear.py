@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from seqjax.cells import base, initializers
+from seqjax.cells import base, checks, initializers
 
 
 class LinearCarry(NamedTuple):
@@ -82,6 +82,7 @@ class LinearRNN(_RealLinearCell[LinearRNNParams]):
 
   def __post_init__(self):
     base.check_size("hidden_size", self.hidden_size)
+    checks.check_compute_dtype(self.compute_dtype)
     initializers.check("input_init", self.input_init)
     if self.min_decay > self.max_decay:
       raise ValueError(
@@ -89,16 +90,18 @@ class LinearRNN(_RealLinearCell[LinearRNNParams]):
         f" {self.max_decay}"
       )
 
-  def init(self, key: jax.Array, input_size: int) -> LinearRNNParams:
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> LinearRNNParams:
     base.check_size("input_size", input_size)
     key_x, key_a = jax.random.split(key)
     h = self.hidden_size
     return LinearRNNParams(
-      initializers.packed_kernel(self.input_init, key_x, input_size, h, 1),
-      jax.random.uniform(
-        key_a, (h,), jnp.float32, self.min_decay, self.max_decay
+      initializers.packed_kernel(
+        self.input_init, key_x, input_size, h, 1, dtype
       ),
-      jnp.zeros((h,), jnp.float32),
+      jax.random.uniform(key_a, (h,), dtype, self.min_decay, self.max_decay),
+      jnp.zeros((h,), dtype),
     )
 
   def coefficients(self, params: LinearRNNParams, inputs: jax.Array):
@@ -159,16 +162,23 @@ class MinGRU(_RealLinearCell[MinGRUParams]):
 
   def __post_init__(self):
     base.check_size("hidden_size", self.hidden_size)
+    checks.check_compute_dtype(self.compute_dtype)
     base.check_choice("candidate", self.candidate, CANDIDATES)
     initializers.check("input_init", self.input_init)
 
-  def init(self, key: jax.Array, input_size: int) -> MinGRUParams:
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> MinGRUParams:
     base.check_size("input_size", input_size)
     h = self.hidden_size
     return MinGRUParams(
-      initializers.packed_kernel(self.input_init, key, input_size, h, 2),
-      jnp.zeros((2 * h,), jnp.float32),
+      initializers.packed_kernel(self.input_init, key, input_size, h, 2, dtype),
+      jnp.zeros((2 * h,), dtype),
     )
+
+  @property
+  def contracting(self) -> bool:
+    return True
 
   def coefficients(self, params: MinGRUParams, inputs: jax.Array):
     z, n = jnp.split(
@@ -221,16 +231,23 @@ class MinLSTM(_RealLinearCell[MinLSTMParams]):
 
   def __post_init__(self):
     base.check_size("hidden_size", self.hidden_size)
+    checks.check_compute_dtype(self.compute_dtype)
     base.check_choice("candidate", self.candidate, CANDIDATES)
     initializers.check("input_init", self.input_init)
 
-  def init(self, key: jax.Array, input_size: int) -> MinLSTMParams:
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> MinLSTMParams:
     base.check_size("input_size", input_size)
     h = self.hidden_size
     return MinLSTMParams(
-      initializers.packed_kernel(self.input_init, key, input_size, h, 3),
-      jnp.zeros((3 * h,), jnp.float32).at[:h].set(self.forget_bias),
+      initializers.packed_kernel(self.input_init, key, input_size, h, 3, dtype),
+      jnp.zeros((3 * h,), dtype).at[:h].set(self.forget_bias),
     )
+
+  @property
+  def contracting(self) -> bool:
+    return True
 
   def coefficients(self, params: MinLSTMParams, inputs: jax.Array):
     f, i, n = jnp.split(
@@ -298,6 +315,7 @@ class LRU(base.LinearCell[LRUParams, LRUCarry]):
 
   def __post_init__(self):
     base.check_size("hidden_size", self.hidden_size)
+    checks.check_compute_dtype(self.compute_dtype)
     base.check_size("output_size", self.output_size)
     if not 0 <= self.min_radius < self.max_radius < 1:
       raise ValueError(
@@ -305,22 +323,23 @@ class LRU(base.LinearCell[LRUParams, LRUCarry]):
         " expected 0 <= min_radius < max_radius < 1"
       )
 
-  def init(self, key: jax.Array, input_size: int) -> LRUParams:
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> LRUParams:
     base.check_size("input_size", input_size)
     radius, phase, key_b, key_c, key_d = jax.random.split(key, 5)
     h = self.hidden_size
+    wide = base.wide(dtype)  # near 1 a radius of 16 bits is 1
     square = jax.random.uniform(
       radius,
       (h,),
-      jnp.float32,
+      wide,
       minval=max(self.min_radius**2, 1e-6),  # log(0) is no radius
       maxval=self.max_radius**2,
     )
-    angle = self.max_phase * jax.random.uniform(
-      phase, (h,), jnp.float32, minval=1e-7
-    )
-    normal = lambda key, shape: jax.random.normal(key, shape, jnp.float32)
-    return LRUParams(
+    angle = self.max_phase * jax.random.uniform(phase, (h,), wide, minval=1e-7)
+    normal = lambda key, shape: jax.random.normal(key, shape, wide)
+    params = LRUParams(
       normal(key_b, (input_size, 2 * h)) / math.sqrt(2 * input_size),
       normal(key_c, (2 * h, self.output_size)) / math.sqrt(h),
       normal(key_d, (input_size, self.output_size)) / math.sqrt(input_size),
@@ -328,6 +347,7 @@ class LRU(base.LinearCell[LRUParams, LRUCarry]):
       jnp.log(angle),
       0.5 * jnp.log1p(-square),
     )
+    return jax.tree.map(lambda p: p.astype(dtype), params)
 
   def initial_carry(self, params: LRUParams, batch_shape=()) -> LRUCarry:
     shape = (*batch_shape, self.hidden_size)
@@ -335,20 +355,25 @@ class LRU(base.LinearCell[LRUParams, LRUCarry]):
     return LRUCarry(jnp.zeros(shape, dtype), jnp.zeros(shape, dtype))
 
   def to_state(self, carry: LRUCarry) -> jax.Array:
-    # XLA has no complex number of 16-bit parts.
     real, imaginary = (x.astype(base.wide(x.dtype)) for x in carry)
     return jax.lax.complex(real, imaginary)
 
   def to_carry(self, state: jax.Array) -> LRUCarry:
     return LRUCarry(state.real, state.imag)
 
+  @property
+  def contracting(self) -> bool:
+    return True
+
   def coefficients(self, params: LRUParams, inputs: jax.Array):
     drive = base.matmul(inputs, params.input_kernel, self.compute_dtype)
-    real, imaginary = jnp.split(drive, 2, axis=-1)
-    gamma = base.align(jnp.exp(params.log_gamma), real)
+    # XLA has no complex number of 16-bit parts.
+    wide = lambda x: x.astype(base.wide(x.dtype))
+    real, imaginary = jnp.split(wide(drive), 2, axis=-1)
+    gamma = base.align(jnp.exp(wide(params.log_gamma)), real)
     b = jax.lax.complex(gamma * real, gamma * imaginary)
-    decay = jnp.exp(-jnp.exp(params.log_nu))
-    angle = jnp.exp(params.log_theta)
+    decay = jnp.exp(-jnp.exp(wide(params.log_nu)))
+    angle = jnp.exp(wide(params.log_theta))
     a = jax.lax.complex(decay * jnp.cos(angle), decay * jnp.sin(angle))
     return jnp.broadcast_to(base.align(a, b), b.shape), b
 

@@ -1,12 +1,12 @@
 """Long short-term memory (Hochreiter and Schmidhuber 1997)."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from seqjax.cells import base, initializers
+from seqjax.cells import base, checks, initializers
 
 # Order of the gates in every packed kernel and bias: input, forget, cell
 # candidate, output. The same as in PyTorch and cuDNN.
@@ -83,6 +83,7 @@ class LSTM(base.FactoredCell[LSTMParams, LSTMCarry]):
 
   def __post_init__(self):
     base.check_size("hidden_size", self.hidden_size)
+    checks.check_compute_dtype(self.compute_dtype)
     if self.projection_size != 0:
       base.check_size("projection_size", self.projection_size)
     initializers.check("input_init", self.input_init)
@@ -101,15 +102,17 @@ class LSTM(base.FactoredCell[LSTMParams, LSTMCarry]):
   def activate_has_params(self) -> bool:
     return self.peepholes or bool(self.projection_size)
 
-  def init(self, key: jax.Array, input_size: int) -> LSTMParams:
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> LSTMParams:
     base.check_size("input_size", input_size)
     key_x, key_h = jax.random.split(key)
     h, p = self.hidden_size, self.output_size
-    bias = jnp.zeros((len(GATE_ORDER), h), jnp.float32)
+    bias = jnp.zeros((len(GATE_ORDER), h), dtype)
     forget = GATE_ORDER.index("f")
     if self.chrono:
       slow = initializers.chrono_bias(
-        jax.random.fold_in(key, 2), h, self.chrono
+        jax.random.fold_in(key, 2), h, self.chrono, dtype
       )
       bias = bias.at[forget].set(slow).at[GATE_ORDER.index("i")].set(-slow)
     else:
@@ -117,13 +120,15 @@ class LSTM(base.FactoredCell[LSTMParams, LSTMCarry]):
     projection = None
     if self.projection_size:
       projection = initializers.packed_kernel(
-        "glorot_uniform", jax.random.fold_in(key, 3), h, p, 1
+        "glorot_uniform", jax.random.fold_in(key, 3), h, p, 1, dtype
       )
     return LSTMParams(
-      initializers.packed_kernel(self.input_init, key_x, input_size, h, 4),
-      initializers.packed_kernel(self.recurrent_init, key_h, p, h, 4),
+      initializers.packed_kernel(
+        self.input_init, key_x, input_size, h, 4, dtype
+      ),
+      initializers.packed_kernel(self.recurrent_init, key_h, p, h, 4, dtype),
       bias.reshape(-1),
-      jnp.zeros((3 * h,), jnp.float32) if self.peepholes else None,
+      jnp.zeros((3 * h,), dtype) if self.peepholes else None,
       projection,
     )
 

@@ -1,12 +1,12 @@
 """The minimal gated unit (Zhou et al. 2016)."""
 
 import dataclasses
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from seqjax.cells import base, initializers
+from seqjax.cells import base, checks, initializers
 
 # Order of the gates in every packed kernel and bias: forget, candidate.
 GATE_ORDER = ("f", "n")
@@ -55,6 +55,7 @@ class MGU(base.Cell[MGUParams, MGUCarry]):
 
   def __post_init__(self):
     base.check_size("hidden_size", self.hidden_size)
+    checks.check_compute_dtype(self.compute_dtype)
     initializers.check("input_init", self.input_init)
     initializers.check("recurrent_init", self.recurrent_init)
 
@@ -62,14 +63,18 @@ class MGU(base.Cell[MGUParams, MGUCarry]):
   def output_size(self) -> int:
     return self.hidden_size
 
-  def init(self, key: jax.Array, input_size: int) -> MGUParams:
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> MGUParams:
     base.check_size("input_size", input_size)
     key_x, key_h = jax.random.split(key)
     h = self.hidden_size
     return MGUParams(
-      initializers.packed_kernel(self.input_init, key_x, input_size, h, 2),
-      initializers.packed_kernel(self.recurrent_init, key_h, h, h, 2),
-      jnp.zeros((2 * h,), jnp.float32),
+      initializers.packed_kernel(
+        self.input_init, key_x, input_size, h, 2, dtype
+      ),
+      initializers.packed_kernel(self.recurrent_init, key_h, h, h, 2, dtype),
+      jnp.zeros((2 * h,), dtype),
     )
 
   def initial_carry(self, params: MGUParams, batch_shape=()) -> MGUCarry:

@@ -44,8 +44,10 @@ class Zoneout[Params, Carry](base.Cell[Params, Carry]):
   def output_size(self) -> int:
     return self.cell.output_size
 
-  def init(self, key: jax.Array, input_size: int) -> Params:
-    params = self.cell.init(key, input_size)
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> Params:
+    params = self.cell.init(key, input_size, dtype)
     fields = getattr(self.cell.initial_carry(params), "_fields", ())
     if fields not in (("h",), ("h", "c")):
       raise ValueError(
@@ -156,9 +158,9 @@ class RecurrentDropout[Params, Carry](
     return self.cell.output_size
 
   def init(
-    self, key: jax.Array, input_size: int
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
   ) -> RecurrentDropoutParams[Params]:
-    params = self.cell.init(key, input_size)
+    params = self.cell.init(key, input_size, dtype)
     if not hasattr(self.cell.initial_carry(params), "h"):
       raise ValueError(f"cell is {self.cell}, expected one with h in its carry")
     return RecurrentDropoutParams(params)

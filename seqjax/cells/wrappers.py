@@ -52,10 +52,13 @@ class Stack(base.Cell[tuple[Any, ...], tuple[Any, ...]]):
   def noisy(self) -> bool:
     return any(layer.noisy for layer in self.layers)
 
-  def init(self, key: jax.Array, input_size: int) -> tuple[Any, ...]:
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> tuple[Any, ...]:
     params = []
     for index, layer in enumerate(self.layers):
-      params.append(layer.init(jax.random.fold_in(key, index), input_size))
+      layer_key = jax.random.fold_in(key, index)
+      params.append(layer.init(layer_key, input_size, dtype))
       input_size = layer.output_size
     return tuple(params)
 
@@ -126,7 +129,9 @@ class Outer[Params, Carry](base.Cell[Params, Carry]):
     return outputs
 
   @abc.abstractmethod
-  def init(self, key: jax.Array, input_size: int) -> Params:
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> Params:
     """See `Cell.init`."""
 
   def input_size(self, params: Any) -> int:
@@ -172,13 +177,15 @@ class Residual[Params, Carry](Outer[Params, Carry]):
   def __post_init__(self):
     base.check_cell("cell", self.cell)
 
-  def init(self, key: jax.Array, input_size: int) -> Params:
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> Params:
     if input_size != self.cell.output_size:
       raise ValueError(
         f"input_size is {input_size}, expected {self.cell.output_size}, the"
         f" output_size of {self.cell}, for Residual adds the two"
       )
-    return self.cell.init(key, input_size)
+    return self.cell.init(key, input_size, dtype)
 
   def after(self, params, inputs, outputs, key):
     del params, key
@@ -211,9 +218,9 @@ class LearnedCarry[Params, Carry](
     base.check_cell("cell", self.cell)
 
   def init(
-    self, key: jax.Array, input_size: int
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
   ) -> LearnedCarryParams[Params, Carry]:
-    params = self.cell.init(key, input_size)
+    params = self.cell.init(key, input_size, dtype)
     return LearnedCarryParams(params, self.cell.initial_carry(params))
 
   def inner(self, params: LearnedCarryParams[Params, Carry]) -> Params:
@@ -267,8 +274,10 @@ class WeightDrop[Params, Carry](Outer[Params, Carry]):
     base.check_cell("cell", self.cell)
     base.check_rate("rate", self.rate)
 
-  def init(self, key: jax.Array, input_size: int) -> Params:
-    params = self.cell.init(key, input_size)
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> Params:
+    params = self.cell.init(key, input_size, dtype)
     if not hasattr(params, "recurrent_kernel"):
       raise ValueError(
         f"cell is {self.cell}, expected one with a recurrent_kernel (wrap the"
@@ -340,8 +349,10 @@ class Dropout[Params, Carry](Outer[DropoutParams[Params], Carry]):
     drops = bool(self.inputs or self.outputs)
     return (drops and not self.variational) or self.cell.noisy
 
-  def init(self, key: jax.Array, input_size: int) -> DropoutParams[Params]:
-    return DropoutParams(self.cell.init(key, input_size))
+  def init(
+    self, key: jax.Array, input_size: int, dtype: Any = jnp.float32
+  ) -> DropoutParams[Params]:
+    return DropoutParams(self.cell.init(key, input_size, dtype))
 
   def inner(self, params: DropoutParams[Params]) -> Params:
     return params.cell

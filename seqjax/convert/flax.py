@@ -158,14 +158,20 @@ def _check_cell(cell):
 def _build(cell, kernel_x, kernel_h, bias, candidate_bias):
   gates = {Elman: 1, GRU: 3, LSTM: 4}[type(cell)]
   size = cell.hidden_size
-  if kernel_h.shape != (size, gates * size) or (
-    kernel_x.shape[-1],
-    bias.shape,
-  ) != (gates * size, (gates * size,)):
+  right = (
+    kernel_x.shape == (kernel_x.shape[0], gates * size)
+    and kernel_h.shape == (size, gates * size)
+    and bias.shape == (gates * size,)
+  )
+  if not right:
     raise ValueError(
       f"params has kernels {kernel_x.shape} and {kernel_h.shape} and a bias"
       f" {bias.shape}, expected (input_size, {gates * size}),"
       f" {(size, gates * size)} and ({gates * size},) for {cell}"
+    )
+  if candidate_bias is not None and candidate_bias.shape != (size,):
+    raise ValueError(
+      f"hn.bias is {candidate_bias.shape}, expected ({size},) for {cell}"
     )
   match cell:
     case LSTM():
@@ -181,7 +187,11 @@ def _names(gates: tuple[str, ...]):
 
 
 def _pack(params, names, kind):
-  return jnp.concatenate([_get(params, name, kind) for name in names], axis=-1)
+  parts = {name: _get(params, name, kind) for name in names}
+  shapes = {f"{name}.{kind}": part.shape for name, part in parts.items()}
+  if len(set(shapes.values())) > 1 or not parts[names[0]].shape:
+    raise ValueError(f"params has {shapes}, expected gates of one shape")
+  return jnp.concatenate(list(parts.values()), axis=-1)
 
 
 def _get(params: Mapping, name: str, kind: str):

@@ -40,11 +40,8 @@ def from_keras(cell: Elman | LSTM | GRU, weights: Sequence[np.ndarray]):
   if len(weights) == 2:
     weights = [*weights, np.zeros(shape, np.float32)]
   shapes = [np.shape(w) for w in weights]
-  if len(weights) != 3 or (shapes[0][-1:], *shapes[1:]) != (
-    (gates * size,),
-    (size, gates * size),
-    shape,
-  ):
+  wanted = [(*shapes[0][:1], gates * size), (size, gates * size), shape]
+  if shapes != wanted:
     raise ValueError(
       f"weights has shapes {shapes}, expected (input_size, {gates * size}),"
       f" {(size, gates * size)} and {shape} for {cell}"

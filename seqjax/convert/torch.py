@@ -42,27 +42,27 @@ def from_torch(
     ValueError: a weight is missing or has the wrong shape; the cell has no
       counterpart in PyTorch.
   """
-  gates = _gates(cell)
-  size = cell.hidden_size
-  kernel_x = _get(state, f"weight_ih_{suffix}")
-  kernel_h = _get(state, f"weight_hh_{suffix}")
-  if kernel_h.shape != (gates * size, size) or kernel_x.shape[:-1] != (
-    gates * size,
-  ):
-    raise ValueError(
-      f"weight_ih_{suffix} is {kernel_x.shape} and weight_hh_{suffix} is"
-      f" {kernel_h.shape}, expected ({gates * size}, input_size) and"
-      f" {(gates * size, size)} for {cell}"
-    )
-  kernels = kernel_x.T, kernel_h.T
-  zeros = jnp.zeros(gates * size)
-  bias_x = jnp.asarray(state.get(f"bias_ih_{suffix}", zeros))
-  bias_h = jnp.asarray(state.get(f"bias_hh_{suffix}", zeros))
+  gates, size = _gates(cell), cell.hidden_size
+  rows, state_size = gates * size, cell.output_size
+  kernel_x = _get(state, f"weight_ih_{suffix}", (rows, "input_size"), cell)
+  kernel_h = _get(state, f"weight_hh_{suffix}", (rows, state_size), cell)
+  biases = (
+    _get(state, name, (rows,), cell) if name in state else jnp.zeros(rows)
+    for name in (f"bias_ih_{suffix}", f"bias_hh_{suffix}")
+  )
+  kernels, (bias_x, bias_h) = (kernel_x.T, kernel_h.T), biases
   if isinstance(cell, GRU):
     outside = jnp.where(jnp.arange(3 * size) < 2 * size, bias_h, 0)
     return GRUParams(*kernels, bias_x + outside, bias_h[2 * size :])
-  params = LSTMParams if isinstance(cell, LSTM) else ElmanParams
-  return params(*kernels, bias_x + bias_h)
+  if isinstance(cell, Elman):
+    return ElmanParams(*kernels, bias_x + bias_h)
+  params = LSTMParams(*kernels, bias_x + bias_h)
+  if not cell.projection_size:
+    return params
+  name = f"weight_hr_{suffix}"
+  return params._replace(
+    projection=_get(state, name, (state_size, size), cell).T
+  )
 
 
 def to_torch(cell: Elman | LSTM | GRU, params, *, suffix: str = "l0") -> dict:
@@ -81,31 +81,49 @@ def to_torch(cell: Elman | LSTM | GRU, params, *, suffix: str = "l0") -> dict:
   hidden_bias = np.zeros_like(bias)
   if isinstance(cell, GRU):
     hidden_bias[2 * cell.hidden_size :] = np.asarray(params.candidate_bias)
-  return {
-    f"weight_ih_{suffix}": np.ascontiguousarray(np.asarray(params[0]).T),
-    f"weight_hh_{suffix}": np.ascontiguousarray(np.asarray(params[1]).T),
+  transpose = lambda kernel: np.ascontiguousarray(np.asarray(kernel).T)
+  state = {
+    f"weight_ih_{suffix}": transpose(params.input_kernel),
+    f"weight_hh_{suffix}": transpose(params.recurrent_kernel),
     f"bias_ih_{suffix}": bias,
     f"bias_hh_{suffix}": hidden_bias,
   }
+  if isinstance(cell, LSTM) and cell.projection_size:
+    state[f"weight_hr_{suffix}"] = transpose(params.projection)
+  return state
 
 
 def _gates(cell: Elman | LSTM | GRU) -> int:
   match cell:
-    case LSTM(peepholes=False, projection_size=0):
+    case LSTM(peepholes=False):
       return 4
     case GRU(reset_after=True):
       return 3
     case Elman(activation="tanh" | "relu"):
       return 1
   raise ValueError(
-    f"cell is {cell}, expected LSTM without peepholes or projection,"
-    " GRU(reset_after=True) or Elman with tanh or relu"
+    f"cell is {cell}, expected LSTM without peepholes, GRU(reset_after=True) or"
+    " Elman with tanh or relu"
   )
 
 
-def _get(state: Mapping[str, np.ndarray], name: str) -> jax.Array:
+def _get(
+  state: Mapping[str, np.ndarray], name: str, shape: tuple, cell
+) -> jax.Array:
+  """An entry of the shape; a word in it stands for any size.
+
+  Nothing is broadcast: that would hide a layer of another size.
+  """
   if name not in state:
     raise ValueError(
       f"{name} is not in the state dict, which has {', '.join(state)}"
     )
-  return jnp.asarray(state[name])
+  value = jnp.asarray(state[name])
+  right = len(value.shape) == len(shape) and all(
+    isinstance(want, str) or want == is_
+    for want, is_ in zip(shape, value.shape, strict=True)
+  )
+  if not right:
+    wanted = ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "")
+    raise ValueError(f"{name} is {value.shape}, expected ({wanted}) for {cell}")
+  return value

@@ -32,7 +32,11 @@ class KneserNey:
       self._key(tokens[:-2], tokens[1:-1], tokens[2:]), return_counts=True
     )
     # Continuation counts: of each bigram v w, the different u before it.
-    bigrams, before = np.unique(trigrams % vocab_size**2, return_counts=True)
+    # Nothing is before the first one, which counts as one more.
+    first = self._key(tokens[:1], tokens[1:2])
+    bigrams, before = np.unique(
+      np.append(trigrams % vocab_size**2, first), return_counts=True
+    )
     words, starts = np.unique(bigrams % vocab_size, return_counts=True)
     self._orders = []
     for grams, weights in ((trigrams, counts), (bigrams, before)):

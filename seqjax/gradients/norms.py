@@ -10,7 +10,7 @@ from jax import lax
 
 from seqjax.cells import base
 from seqjax.gradients.taps import tapped_unroll, zero_taps
-from seqjax.recurrence import arguments
+from seqjax.recurrence import arguments, rows
 from seqjax.recurrence.unroll import unroll
 
 # Loss of every step from the outputs `[time, *batch, output_size]`: `[time,
@@ -90,6 +90,8 @@ def hidden_gradient_norms[Params, Carry](
     return jnp.where(weights, step_loss(outputs), 0.0).sum()
 
   zeros = zero_taps(cell, params, tuple(batch), time)
+  # A tap belongs to a row, wherever that is.
+  zeros = rows.varying((zeros, params, sequence))[0]
   grads = jax.grad(loss)(zeros)
   flat = lambda g: g.reshape(time, *batch, -1)
   return jax.tree.map(lambda g: jnp.moveaxis(_norm(flat(g)), 0, -1), grads)

@@ -1,11 +1,13 @@
 """Zero-valued taps on the carry: one backward pass for all dL/dcarry_t."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 from jax import lax
 
 from seqjax.cells import base, wrappers
-from seqjax.recurrence import arguments, masks
+from seqjax.recurrence import arguments, masks, rows
 
 
 def tapped_unroll(cell: base.Cell, params, sequence, taps):
@@ -29,6 +31,12 @@ def tapped_unroll(cell: base.Cell, params, sequence, taps):
   Returns:
     `(carry, outputs)`, outputs `[time, *batch, output_size]`.
   """
+  evaluate = functools.partial(_run, cell)
+  return rows.left_to_compiler(evaluate, (params, taps), sequence)
+
+
+def _run(cell, params_and_taps, sequence):
+  params, taps = params_and_taps
   params, carry, fresh, steps = arguments.prepare(cell, params, sequence)
 
   def body(carry, step):
@@ -76,7 +84,9 @@ def _step(cell, params, carry, inputs, key, taps):
     case base.LinearCell():
       a, b = cell.coefficients(params, inputs)
       state = a * cell.to_state(carry).astype(b.dtype) + b
-      tapped = jax.tree.map(jnp.add, cell.to_carry(state), taps)
+      tapped = jax.tree.map(
+        lambda new, tap: new.astype(tap.dtype) + tap, cell.to_carry(state), taps
+      )
       return tapped, cell.readout(params, cell.to_state(tapped), inputs)
     case _:
       new_carry, output = cell.step(params, carry, inputs, key=key)

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
-from seqjax.cells import base
+from seqjax.cells import base, checks
 from seqjax.nn.layers import Layer, valid_only
 from seqjax.nn.parameters import one_key
 from seqjax.nn.read_out import affine
@@ -35,6 +35,7 @@ class FeedForward(Layer[tuple[()]]):
   ):
     base.check_size("input_size", input_size)
     base.check_size("hidden_size", hidden_size)
+    checks.check_compute_dtype(compute_dtype)
     rngs = nnx.Rngs(one_key(key, rngs))
     self.linear = nnx.Linear(input_size, hidden_size, rngs=rngs)
     self.output_size, self.compute_dtype = hidden_size, compute_dtype

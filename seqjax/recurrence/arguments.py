@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from seqjax.cells import base
-from seqjax.recurrence import masks
+from seqjax.cells import base, checks
+from seqjax.recurrence import masks, rows
 from seqjax.recurrence.scan import Steps
 
 
@@ -36,6 +36,10 @@ def check(
   Raises:
     ValueError: an argument has the wrong rank, size, dtype or structure.
   """
+  if not isinstance(cell, base.Cell):
+    raise ValueError(f"cell is {cell!r}, expected a cell, such as LSTM(128)")
+  checks.check_flag("time_major", time_major)
+  checks.check_key(key)
   inputs = jnp.asarray(inputs)
   if inputs.ndim < 2:
     raise ValueError(
@@ -97,7 +101,8 @@ def prepare(cell: base.Cell, params, sequence: Sequence):
   fresh_carry = cell.initial_carry(params, tuple(batch))
   if carry is None:
     carry = fresh_carry
-  return params, carry, fresh_carry, Steps(inputs, valid, resets, keys)
+  steps = Steps(inputs, valid, resets, keys)
+  return rows.varying((params, carry, fresh_carry, steps))
 
 
 @functools.lru_cache(maxsize=256)
@@ -112,6 +117,7 @@ def check_params(
 ) -> None:
   """Raises ValueError unless `params` have the shapes `cell.init` gives.
 
+  And one dtype, of which products, carry and gradients then are.
   `Rows` among them are checked against the shape of the batch instead.
   """
   try:
@@ -123,8 +129,14 @@ def check_params(
     ) from error
   weights = base.map_params(params, rows=lambda value: None)
   check_like("params", weights, expected, f"{cell}")
-  rows = base.map_params(params, weights=lambda value: None)
-  for path, leaf in jax.tree_util.tree_leaves_with_path(rows):
+  dtypes = sorted({str(leaf.dtype) for leaf in jax.tree.leaves(weights)})
+  if len(dtypes) > 1:
+    raise ValueError(
+      f"params are of {' and '.join(dtypes)}, expected one dtype, as from"
+      " cell.init(key, input_size, dtype)"
+    )
+  of_rows = base.map_params(params, weights=lambda value: None)
+  for path, leaf in jax.tree_util.tree_leaves_with_path(of_rows):
     name = f"params{jax.tree_util.keystr(path)}"
     if jnp.shape(leaf)[: len(batch_shape)] != batch_shape:
       raise ValueError(
@@ -151,9 +163,11 @@ def check_like(argument: str, tree: Any, expected: Any, owner: str) -> None:
     strict=True,
   )
   for (path, leaf), like in pairs:
-    if jnp.shape(leaf) != like.shape:
+    # Not jnp.shape, which some exporters replace by their own.
+    shape = getattr(leaf, "shape", ())
+    if shape != like.shape:
       raise ValueError(
-        f"{argument}{jax.tree_util.keystr(path)} has shape {jnp.shape(leaf)},"
+        f"{argument}{jax.tree_util.keystr(path)} has shape {shape},"
         f" expected {like.shape} for {owner}"
       )
 

@@ -49,11 +49,20 @@ class Associative:
       fresh = base.align(cell.to_state(fresh_carry), a)
       b = masks.select(steps.reset, a * fresh + b, b)
       a = masks.select(steps.reset, jnp.zeros_like(a), a)
+    forget = steps.reset
     if steps.valid is not None:
       a = masks.select(steps.valid, a, jnp.ones_like(a))
       b = masks.select(steps.valid, b, jnp.zeros_like(b))
+      forget = None if forget is None else forget & steps.valid
     start = cell.to_state(carry).astype(b.dtype)
-    states = linear_scan(a, b, start, reverse=reverse)
+    states = linear_scan(
+      a,
+      b,
+      start,
+      reverse=reverse,
+      forget=forget,
+      guard=not cell.contracting,
+    )
     outputs = cell.readout(params, states, steps.inputs)
     if steps.valid is not None:
       outputs = masks.select(steps.valid, outputs, jnp.zeros_like(outputs))

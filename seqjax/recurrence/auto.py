@@ -39,7 +39,9 @@ class Auto:
     """The method object for `cell` on `backend` over `time` steps."""
     if backend == "cpu" and split and cell.factored:
       return Fused()
-    parallel = backend in ("gpu", "tpu") and time >= PARALLEL_FROM
+    # In an export the number of steps may be symbolic.
+    long = isinstance(time, int) and time >= PARALLEL_FROM
+    parallel = backend in ("gpu", "tpu") and long
     if parallel and isinstance(cell, base.LinearCell):
       return Associative()
     return Scan()

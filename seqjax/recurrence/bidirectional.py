@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from seqjax.cells import base
+from seqjax.cells import base, checks
 from seqjax.recurrence.unroll import unroll
 
 MERGES: dict[str, Callable[[jax.Array, jax.Array], jax.Array]] = {
@@ -51,6 +51,7 @@ def bidirectional[Params, Carry, BackParams, BackCarry](
     ValueError: as `unroll`; `merge` is unknown.
   """
   base.check_choice("merge", merge, MERGES)
+  checks.check_key(key)
   start, back_start = initial_carry or (None, None)
   carry, ahead = unroll(
     forward,

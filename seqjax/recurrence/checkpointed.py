@@ -27,7 +27,8 @@ class Checkpointed:
   (tests/recurrence/unroll_test.py).
 
   Attributes:
-    segment: steps of a segment; 0 is ceil(sqrt(T)).
+    segment: steps of a segment; 0 is ceil(sqrt(T)), or 64 where T is symbolic,
+      as in an export.
     inner: how a segment is run, a method object; default `Fused()` for a cell
       that factors, which needs less memory and time, else `Scan()`.
   """
@@ -36,7 +37,7 @@ class Checkpointed:
   inner: Any = None
 
   def __post_init__(self):
-    if self.segment < 0:
+    if not base.is_integer(self.segment) or self.segment < 0:
       raise ValueError(
         f"segment is {self.segment}, expected 0 (automatic) or more"
       )
@@ -55,11 +56,14 @@ class Checkpointed:
   ):
     """See `Scan.run`."""
     time, *batch = steps.inputs.shape[:-1]
-    root = math.isqrt(max(time - 1, 0)) + 1  # the square root, rounded up
-    segment = min(self.segment or root, max(time, 1))
+    if isinstance(time, int):
+      root = math.isqrt(max(time - 1, 0)) + 1  # the square root, rounded up
+      segment = min(self.segment or root, max(time, 1))
+    else:
+      segment = self.segment or 64
     count = -(-time // segment)
     padding = count * segment - time
-    if padding:
+    if not isinstance(padding, int) or padding:
       # Steps that leave the carry as it is, behind the last one.
       if steps.valid is None:
         steps = steps._replace(valid=jnp.ones((time, *batch), bool))

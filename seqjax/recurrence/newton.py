@@ -30,8 +30,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from seqjax.cells import base, wrappers
-from seqjax.recurrence import arguments, masks
+from seqjax.cells import base, checks, wrappers
+from seqjax.recurrence import arguments, masks, rows
 from seqjax.recurrence.linear_scan import apply, linear_scan, shift
 from seqjax.recurrence.scan import Steps
 
@@ -126,18 +126,21 @@ def newton_report(
     raise ValueError(
       f"cell is {cell}, expected a single cell: ask for a report layer by layer"
     )
+  checks.check_flag("reverse", reverse)
   sequence = arguments.check(
     cell, params, inputs, lengths, resets, initial_carry, key, time_major
   )
   method = method or Newton()
+  if not isinstance(method, Newton):
+    raise ValueError(f"method is {method!r}, expected Newton() or None")
 
-  @jax.jit
   def report(params, sequence):
     problem = arguments.prepare(cell, params, sequence)
     system, variables, start = _system(cell, *problem, reverse)
     return _iterate(method, system, variables, start)[1]
 
-  return report(params, sequence)
+  run = functools.partial(rows.left_to_compiler, report, split=False)
+  return jax.jit(run)(params, sequence)
 
 
 class _Variables(NamedTuple):
@@ -208,7 +211,7 @@ class _System:
     """`[time, *batch, N, N]` (out, in), or its diagonal `[time, *batch, N]`."""
     if self.cell.factored and self.cell.pointwise:
       return self._pointwise_jacobian(variables, before, diagonal)
-    basis = jnp.eye(before.shape[-1], dtype=before.dtype)
+    basis = _eye(before.shape[-1], before)
     run = lambda state: self.advance(variables, state)[0]
     column = lambda unit: jax.jvp(
       run, (before,), (jnp.broadcast_to(unit, before.shape),)
@@ -226,10 +229,11 @@ class _System:
     cell, params = self.cell, variables.params
     size = before.shape[-1]
     (hidden,) = self.shapes[0]
-    eye = jnp.eye(size, dtype=before.dtype)
+    eye = _eye(size, before)
     recur = lambda state: cell.recur(params, self.carry(state))
     # [in, parts * hidden]: what a state adds, without a bias.
     _, kernel = jax.jvp(recur, (jnp.zeros_like(eye),), (eye,))
+    kernel = kernel.astype(eye.dtype)
     leaves, parts = size // hidden, kernel.shape[-1] // hidden
     state = before
     if variables.reset is not None:
@@ -245,11 +249,13 @@ class _System:
     def slopes(of_state, of_recurred):
       tangents = (
         jnp.broadcast_to(jnp.repeat(of_state, hidden), state.shape),
-        jnp.broadcast_to(jnp.repeat(of_recurred, hidden), recurred.shape),
+        jnp.broadcast_to(
+          jnp.repeat(of_recurred, hidden).astype(recurred.dtype), recurred.shape
+        ),
       )
       return jax.jvp(run, (state, recurred), tangents)[1]
 
-    selectors = jnp.eye(leaves + parts, dtype=before.dtype)
+    selectors = _eye(leaves + parts, before)
     factors = jax.vmap(slopes)(selectors[:, :leaves], selectors[:, leaves:])
     # Row (leaf l', unit j) of the constant matrix of leaf l picks unit j of l,
     # that of part k is the column of the kernel for unit j of k.
@@ -270,6 +276,11 @@ class _System:
     if variables.valid is not None:
       result = masks.select(variables.valid, result, identity)
     return result
+
+
+def _eye(size: int, like: jax.Array) -> jax.Array:
+  """Tangents of what is of the type of `like`."""
+  return rows.varying((like, jnp.eye(size, dtype=like.dtype)))[1]
 
 
 def _system(cell, params, carry, fresh_carry, steps: Steps, reverse):
@@ -316,7 +327,8 @@ def _iterate(method: Newton, system: _System, variables, start):
     before = shift(states, start, reverse)
     jacobian = system.jacobian(variables, before, diagonal)
     offset = new - apply(jacobian, before)
-    states = linear_scan(jacobian, offset, start, reverse=reverse)
+    # What overflows here ends the iterations.
+    states = linear_scan(jacobian, offset, start, reverse=reverse, guard=False)
     return count + 1, states, advance(states)[0]
 
   time = variables.inputs.shape[0]
@@ -328,16 +340,17 @@ def _iterate(method: Newton, system: _System, variables, start):
   return new, NewtonReport(count, residual, converged(states, new))
 
 
+def _single(variables: _Variables, per_step) -> _Variables:
+  """Those of one step, with a time axis of size 1."""
+  single = (None if x is None else x[None] for x in per_step)
+  return _Variables(*variables[:2], *single)
+
+
 def _loop(system: _System, variables: _Variables, start):
   """The same trajectory step after step."""
 
   def body(state, per_step):
-    single = variables._replace(
-      **{
-        name: None if x is None else x[None]
-        for name, x in zip(_Variables._fields[2:], per_step, strict=True)
-      }
-    )
+    single = _single(variables, per_step)
     new = system.advance(single, state[None])[0][0].astype(state.dtype)
     return new, new
 
@@ -369,17 +382,12 @@ def _trajectory_jvp(method, system, primals, tangents):
   _, drive = jax.jvp(fixed, floating(variables), floating(d_variables))
   if method.jacobian == "dense":
     jacobian = system.jacobian(variables, before, diagonal=False)
-    d_states = linear_scan(jacobian, drive, d_start, reverse=system.reverse)
-    return states, d_states
+    options = {"reverse": system.reverse, "forget": variables.reset}
+    return states, linear_scan(jacobian, drive, d_start, **options)
 
   def body(tangent, per_step):
     drive, state, *rest = per_step
-    single = variables._replace(
-      **{
-        name: None if x is None else x[None]
-        for name, x in zip(_Variables._fields[2:], rest, strict=True)
-      }
-    )
+    single = _single(variables, rest)
     run = lambda s: system.advance(single, s[None])[0][0]
     tangent = jax.jvp(run, (state,), (tangent,))[1] + drive
     return tangent, tangent

@@ -1,6 +1,13 @@
-"""A batch that is split over the devices of a mesh."""
+"""A batch that is split over the devices of a mesh.
+
+Who splits it: `row_by_row`, the caller's own `jax.shard_map`, or the types of
+arrays on a mesh with explicit axes. A loop asks that its carry keep its type
+from step to step, so in the last two cases all that goes into it is made alike.
+"""
 
 import jax
+from jax import lax
+from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from seqjax.cells import base
@@ -44,3 +51,44 @@ def row_by_row(run, params, carry, fresh_carry, steps: Steps):
   )
   # Keys are those of steps, not of rows, and nothing is drawn from them.
   return split(params, carry, fresh_carry, steps._replace(key=None))
+
+
+def varying(problem):
+  """`problem` whose leaves all vary over the axes that one of them varies over.
+
+  Inside of `jax.shard_map`, where it is part of an array's type. The gradient
+  of what was the same on all devices is then summed over them once, not in the
+  loop, and no method or cell has to know of it.
+  """
+  leaves = jax.tree.leaves(problem)
+  axes = frozenset().union(*map(_axes, leaves))
+  return jax.tree.map(
+    lambda x: lax.pcast(x, tuple(sorted(axes - _axes(x))), to="varying"),
+    problem,
+  )
+
+
+def _axes(x: jax.Array) -> frozenset[str]:
+  return jax.typeof(x).manual_axis_type.varying
+
+
+def left_to_compiler(run, params, sequence, split: bool = True):
+  """`run(params, sequence)`, without explicit axes of a mesh on the inside.
+
+  There they are axes whose use XLA chooses, as on any other mesh. The results
+  `(carry, outputs)` are split over time and batch as the inputs are, or all of
+  them are whole on every device.
+  """
+  shardings = [
+    jax.typeof(x).sharding for x in jax.tree.leaves((params, sequence))
+  ]
+  meshes = [s.mesh for s in shardings if s.mesh.explicit_axes]
+  if not meshes:
+    return run(params, sequence)
+  on = lambda *axes: NamedSharding(meshes[0], P(*axes))
+  time, *batch, _ = jax.typeof(sequence.inputs).sharding.spec
+  results = (on(*batch), on(time, *batch)) if split else on()
+  whole = jax.sharding.auto_axes(
+    run, axes=meshes[0].explicit_axes, out_sharding=results
+  )
+  return whole(params, sequence)

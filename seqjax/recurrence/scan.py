@@ -18,7 +18,7 @@ class Steps(NamedTuple):
 
   inputs: jax.Array  # [time, *batch, features]
   valid: jax.Array | None  # bool [time, *batch]
-  reset: jax.Array | None  # bool [time, *batch]
+  reset: jax.Array | None  # bool [time, *batch], only where valid
   key: jax.Array | None  # [time] random keys
 
 

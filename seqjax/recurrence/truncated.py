@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from seqjax.cells import base
-from seqjax.recurrence import arguments
+from seqjax.recurrence import arguments, rows
 from seqjax.recurrence.unroll import check_method, resolve_method, run
 
 
@@ -97,11 +97,16 @@ def truncated_unroll[Params, Carry](
   )
   method = resolve_method(method)
   check_method(method, cell)
-  carry, outputs = _truncated(cell, method, k1, k2, params, sequence)
+  carry, outputs = _jitted(cell, method, k1, k2, params, sequence)
   return carry, outputs if time_major else jnp.moveaxis(outputs, 0, -2)
 
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+def _jitted(cell, method, k1, k2, params, sequence):
+  evaluate = functools.partial(_truncated, cell, method, k1, k2)
+  return rows.left_to_compiler(evaluate, params, sequence)
+
+
 def _truncated(cell, method, k1, k2, params, sequence):
   params, carry, fresh, steps = arguments.prepare(cell, params, sequence)
   evaluate = functools.partial(run, cell, method, reverse=False)

@@ -6,8 +6,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from seqjax.cells import base, wrappers
-from seqjax.recurrence import arguments
+from seqjax.cells import base, checks, wrappers
+from seqjax.recurrence import arguments, rows
 from seqjax.recurrence.associative import Associative
 from seqjax.recurrence.auto import Auto
 from seqjax.recurrence.checkpointed import Checkpointed
@@ -15,7 +15,6 @@ from seqjax.recurrence.cudnn import Cudnn
 from seqjax.recurrence.fused import Fused
 from seqjax.recurrence.newton import Newton
 from seqjax.recurrence.pallas import Pallas
-from seqjax.recurrence.rows import row_by_row, splits
 from seqjax.recurrence.scan import Scan
 
 # One entry a way to evaluate a recurrence; all agree with "scan".
@@ -81,6 +80,7 @@ def unroll[Params, Carry](
     ValueError: an argument has the wrong rank, size, dtype or structure, or the
       method cannot run the cell.
   """
+  checks.check_flag("reverse", reverse)
   sequence = arguments.check(
     cell, params, inputs, lengths, resets, initial_carry, key, time_major
   )
@@ -99,7 +99,7 @@ def resolve_method(method: Any) -> Any:
   if isinstance(method, str):
     base.check_choice("method", method, METHODS)
     return METHODS[method]
-  if not hasattr(method, "run"):
+  if isinstance(method, type) or not hasattr(method, "run"):
     raise ValueError(
       f"method is {method!r}, expected a name or an object such as Scan()"
     )
@@ -121,8 +121,11 @@ def check_method(method: Any, cell: base.Cell[Any, Any]) -> None:
 # Jitted so that a call outside of any trace compiles once, not every time.
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def _unroll(cell, method, reverse, params, sequence):
-  problem = arguments.prepare(cell, params, sequence)
-  return run(cell, method, *problem, reverse)
+  def evaluate(params, sequence):
+    problem = arguments.prepare(cell, params, sequence)
+    return run(cell, method, *problem, reverse)
+
+  return rows.left_to_compiler(evaluate, params, sequence)
 
 
 def run(cell, method, params, carry, fresh_carry, steps, reverse):
@@ -160,11 +163,11 @@ def run(cell, method, params, carry, fresh_carry, steps, reverse):
       )
       return carry, over_time(cell.after, inputs, outputs, _subkeys(keys, 2))
     case _:
-      if not steps.inputs.shape[0]:
+      if steps.inputs.shape[0] == 0:
         method = Scan()  # no steps: nothing to choose
       whole = functools.partial(method.run, cell, reverse=reverse)
-      if splits(cell, steps):
-        whole = functools.partial(row_by_row, whole)
+      if rows.splits(cell, steps):
+        whole = functools.partial(rows.row_by_row, whole)
       return whole(params, carry, fresh_carry, steps)
 
 

@@ -386,6 +386,13 @@ def test_stack_step_is_layer_after_layer():
     (lambda: seqjax.LinearRNN(3, min_decay=2.0), "min_decay is 2.0, expected"),
     (lambda: seqjax.MinGRU(3, candidate="g"), "candidate is 'g', expected"),
     (lambda: LSTM(3).init(jax.random.key(0), 0), "input_size is 0"),
+    (lambda: LSTM(np.bool_(True)), "hidden_size is .*True"),
+    (
+      lambda: LSTM(3, compute_dtype="bf16"),
+      "compute_dtype is 'bf16', expected one of 'float32', 'bfloat16', 'float",
+    ),
+    (lambda: seqjax.LRU(3, 3, compute_dtype="int8"), "compute_dtype is 'int8'"),
+    (lambda: seqjax.MGU(3, compute_dtype=3), "compute_dtype is 3, expected"),
     (lambda: Stack(()), "layers is empty"),
     (lambda: Stack((3,)), "layers holds 3"),
   ],
@@ -394,6 +401,16 @@ def test_bad_hyperparameters(build, message):
   with pytest.raises(ValueError, match=message) as error:
     build()
   assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("size", [np.int64(4), np.uint8(4)])
+def test_sizes_of_numpy(size):
+  """Equal to the cell of a plain integer, and as good an argument of jit."""
+  for make in (LSTM, GRU, lambda n: LSTM(5, projection_size=n, chrono=n)):
+    assert make(size) == make(4)
+    assert hash(make(size)) == hash(make(4))
+    params = make(size).init(jax.random.key(0), size)
+    chex.assert_trees_all_equal(params, make(4).init(jax.random.key(0), 4))
 
 
 @pytest.mark.parametrize(

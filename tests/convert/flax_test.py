@@ -146,6 +146,15 @@ def test_bad_params():
     ValueError, match="in.bias is not in params, which has ii"
   ):
     convert.from_linen(GRU(3), {**params, "ir": {"bias": 0}, "iz": {"bias": 0}})
+  params = convert.to_linen(GRU(3), GRU(3).init(jax.random.key(0), 2))
+  for name, shape, message in (
+    ("hn", (1,), r"hn.bias is \(1,\), expected \(3,\) for GRU"),
+    ("ir", (5,), "'ir.bias': .5,., .*, expected gates of one shape"),
+    ("ir", (), "'ir.bias': .., .*, expected gates of one shape"),
+  ):
+    bad = {**params, name: {**params[name], "bias": np.zeros(shape)}}
+    with pytest.raises(ValueError, match=message):
+      convert.from_linen(GRU(3), bad)
   with pytest.raises(ValueError, match="dense_i.kernel is not in params"):
     convert.from_nnx(GRU(3), {"dense_h": {}})
   with pytest.raises(ValueError, match="Flax has no other"):

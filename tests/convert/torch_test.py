@@ -19,6 +19,7 @@ CELLS = {
   "elman_tanh": Elman(H),
   "elman_relu": Elman(H, activation="relu"),
   "lstm": LSTM(H),
+  "lstm_proj": LSTM(H, projection_size=3),
   "gru": GRU(H),
 }
 CASES = [
@@ -131,7 +132,12 @@ def test_a_layer_without_biases():
   ("cell", "suffix", "message"),
   [
     (LSTM(3), "l1", "weight_ih_l1 is not in the state dict, which has weight"),
-    (LSTM(4), "l0", r"weight_hh_l0 is \(12, 3\), expected \(16, input_size\)"),
+    (LSTM(4), "l0", r"weight_ih_l0 is \(12, 2\), expected \(16, input_size\)"),
+    (
+      LSTM(3, projection_size=2),
+      "l0",
+      r"hh_l0 is \(12, 3\), expected \(12, 2\)",
+    ),
     (GRU(3, reset_after=False), "l0", "cell is .*, expected LSTM without"),
     (LSTM(3, peepholes=True), "l0", "cell is .*, expected LSTM without"),
     (Elman(3, activation="sigmoid"), "l0", "cell is .*, expected LSTM without"),
@@ -141,3 +147,12 @@ def test_bad_state(cell, suffix, message):
   state = convert.to_torch(LSTM(3), LSTM(3).init(jax.random.key(0), 2))
   with pytest.raises(ValueError, match=message):
     convert.from_torch(cell, state, suffix=suffix)
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (1, 12), (12, 1)])
+@pytest.mark.parametrize("name", ["bias_ih_l0", "bias_hh_l0"])
+def test_a_bias_is_not_broadcast(name, shape):
+  cell = LSTM(3)
+  state = convert.to_torch(cell, cell.init(jax.random.key(0), 2))
+  with pytest.raises(ValueError, match=rf"{name} is .*, expected \(12,\) for"):
+    convert.from_torch(cell, {**state, name: np.zeros(shape, np.float32)})

@@ -23,6 +23,8 @@ def plain(tokens):
   for n in (3, 2):
     for gram in grams[n]:
       grams[n - 1][gram[1:]] += 1
+    if n == 3:  # the start of the text is before the first bigram
+      grams[2][tuple(tokens[:2])] += 1
 
   def discount(n):
     counts = Counter(grams[n].values())
@@ -65,3 +67,11 @@ def test_nats_is_the_mean(tokens):
     for u, v, w in zip(test, test[1:], test[2:], strict=False)
   ]
   assert model.nats(np.array(test)) == pytest.approx(np.mean(expected))
+
+
+def test_the_first_bigram_counts():
+  """Text 0 1 1: the word 1 follows two others, 0 and 2 follow none."""
+  model = KneserNey(np.array([0, 1, 1]), 3)
+  unseen = np.array([[2, 2]] * 3)
+  found = model.probabilities(unseen, np.arange(3))
+  np.testing.assert_allclose(found, [1 / 12, 5 / 6, 1 / 12])

@@ -26,6 +26,8 @@ def build(kind: str, layers: int, both: bool) -> torch.nn.Module:
   }
   if kind == "lstm":
     return torch.nn.LSTM(D, H, **options)
+  if kind == "lstm_proj":
+    return torch.nn.LSTM(D, H, proj_size=3, **options)
   if kind == "gru":
     return torch.nn.GRU(D, H, **options)
   return torch.nn.RNN(D, H, nonlinearity=kind.split("_")[1], **options)
@@ -37,7 +39,8 @@ def weights_of_loss(rng, *arrays):
 
 def main():
   arrays = {"lengths": np.array(LENGTHS, np.int32)}
-  kinds = ("elman_tanh", "elman_relu", "lstm", "gru")
+  # In the order in which they came: the place is the seed.
+  kinds = ("elman_tanh", "elman_relu", "lstm", "gru", "lstm_proj")
   for seed, (kind, layers, both) in enumerate(
     (k, n, b) for k in kinds for n in (1, 2, 3) for b in (False, True)
   ):

@@ -121,3 +121,33 @@ def test_bad_options():
   params = cell.init(jax.random.key(0), D)
   with pytest.raises(ValueError, match="expected a single cell"):
     newton_report(cell, params, jnp.ones((1, 2, D)))
+
+
+@pytest.mark.parametrize("jacobian", ["dense", "diagonal"])
+def test_gradients_where_products_of_jacobians_overflow(jacobian):
+  """A chaotic row, and a quiet one beside it: as by the loop."""
+  cell = Elman(12)
+  rng = np.random.default_rng(0)
+  kernel = 2.2 * rng.normal(size=(12, 12)) / 12**0.5
+  params = cell.init(jax.random.key(0), D)
+  params = params._replace(recurrent_kernel=jnp.asarray(kernel, jnp.float32))
+  inputs = jax.random.normal(jax.random.key(1), (2, 1_000, D))
+  # Saturated from the first step on: its own products vanish.
+  inputs = inputs.at[1].multiply(100.0)
+
+  def gradient(method, *rows):
+    def loss(params, inputs):
+      _, outputs = seqjax.unroll(cell, params, inputs, method=method)
+      return (outputs[:, :10] ** 2).sum()
+
+    return jax.jit(jax.grad(loss, (0, 1)))(params, inputs[jnp.array(rows)])
+
+  for rows in ((0,), (1,), (0, 1)):
+    actual = gradient(Newton(jacobian=jacobian), *rows)
+    jax.tree.map(
+      lambda a, e: np.testing.assert_allclose(
+        a, e, atol=1e-4 * abs(e).max() + 1e-12
+      ),
+      actual,
+      gradient("scan", *rows),
+    )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import seqjax
 from seqjax.cells import GRU, LSTM, Stack, base
-from seqjax.recurrence import Auto
+from seqjax.recurrence import Auto, Scan, newton_report
 from tests import table
 from tests.table import CELLS, METHODS, runs
 
@@ -544,6 +544,15 @@ BAD = {
   "no params": ({"params": {}}, "params do not belong to LSTM"),
   "method": ({"method": "sacn"}, "method is 'sacn', expected one of 'auto'"),
   "method object": ({"method": 3}, "method is 3, expected a name"),
+  "method class": ({"method": Scan}, "class .*, expected a n"),
+  "cell class": ({"cell": LSTM}, "cell is <class .*, expected a cell, such as"),
+  "integer key": ({"key": 0}, "key is 0, expected a random key, such as"),
+  "keys": (
+    {"key": jax.random.split(KEY)},
+    r"key is an array of key<fry>\[2\], expected a random key",
+  ),
+  "reverse": ({"reverse": jnp.array(True)}, "reverse is .*, expected True or"),
+  "time_major": ({"time_major": "yes"}, "time_major is 'yes', expected True"),
 }
 
 
@@ -552,9 +561,37 @@ def test_bad_arguments(case):
   cell = LSTM(4)
   params, inputs, _ = make(cell)
   changes, message = BAD[case]
-  arguments = {"params": params, "inputs": inputs, **changes}
+  arguments = {"cell": cell, "params": params, "inputs": inputs, **changes}
   with pytest.raises(ValueError, match=message) as error:
-    seqjax.unroll(
-      cell, arguments.pop("params"), arguments.pop("inputs"), **arguments
-    )
+    seqjax.unroll(**arguments)
   assert "\n" not in str(error.value)
+
+
+def test_a_direction_is_no_array():
+  cell = LSTM(4)
+  params, inputs, _ = make(cell)
+  run = lambda flag: seqjax.unroll(cell, params, inputs, reverse=flag)
+  with pytest.raises(ValueError, match="reverse is .*, expected True or False"):
+    jax.jit(run)(True)
+  assert jax.jit(run, static_argnums=0)(np.bool_(True))
+
+
+@pytest.mark.parametrize(
+  "run",
+  [
+    functools.partial(seqjax.truncated_unroll, LSTM(4), k1=np.int64(2), k2=2),
+    lambda params, inputs, **options: seqjax.bidirectional(
+      LSTM(4), LSTM(4), (params, params), inputs, **options
+    ),
+    functools.partial(newton_report, LSTM(4)),
+  ],
+)
+def test_other_entries_check_the_same(run):
+  params, inputs, _ = make(LSTM(4))
+  for change, message in (
+    ({"key": 0}, "key is 0, expected a random key"),
+    ({"method": Scan}, "method is <class .*, expected"),
+    ({"time_major": jnp.array(False)}, "time_major is .*, expected True or"),
+  ):
+    with pytest.raises(ValueError, match=message):
+      run(params, inputs, **change)
