@@ -14,7 +14,7 @@ import jax
 from absl import flags
 from ml_collections import config_flags
 
-from seqjax import command_line, files
+from seqjax import command_line
 from seqjax import config as settings
 from seqjax.errors import InputError, TrainingDiverged
 from seqjax.tasks import base
@@ -140,22 +140,13 @@ def _run_mode(directory: pathlib.Path, rest: list[str]) -> int:
     raise InputError(f"--mode is {mode!r}, expected one of {', '.join(modes)}")
   of_task = kind if mode in kind.modes else None
   options = command_line.options(mode, of_task, rest)
-  from seqjax.train import restore  # Orbax takes a while
+  from seqjax.train import evaluation, restore  # Orbax takes a while
 
   task, params, step = restore.load(directory, FLAGS.checkpoint)
   if of_task:
     print(getattr(task, f"{mode}_mode")(params, **options))
     return 0
-  which = restore.which(directory, step)
-  print(f"checkpoint of step {step}, the {which}")
-  results = {}
-  for split in ("validation", "test"):
-    if values := task.evaluate_split(params, split)[0]:
-      results[split] = values
-      for name, value in values.items():
-        print(f"{split} {name}: {value:.4f}")
-  found = {"step": step, "checkpoint": which, **results}
-  files.write_json(directory / "evaluation.json", found)
+  evaluation.evaluate(task, params, step, directory)
   return 0
 
 

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from seqjax import config as settings
 from seqjax.config import Config
 from seqjax.errors import InputError
-from seqjax.nn.functional import count_params
+from seqjax.nn.trees import count_params
 from seqjax.tasks import base
 from seqjax.train import restore, runtime
 from seqjax.train.workdir import task_config

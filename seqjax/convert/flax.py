@@ -176,7 +176,7 @@ def _build(cell, kernel_x, kernel_h, bias, candidate_bias):
   match cell:
     case LSTM():
       return LSTMParams(kernel_x, kernel_h, bias)
-    case GRU():
+    case GRU() if candidate_bias is not None:
       return GRUParams(kernel_x, kernel_h, bias, candidate_bias)
     case _:
       return ElmanParams(kernel_x, kernel_h, bias)

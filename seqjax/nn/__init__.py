@@ -7,7 +7,6 @@ from seqjax.nn.bidirectional import Bidirectional as Bidirectional
 from seqjax.nn.dropout import drop_tokens as drop_tokens
 from seqjax.nn.dropout import dropout as dropout
 from seqjax.nn.feed_forward import FeedForward as FeedForward
-from seqjax.nn.functional import count_params as count_params
 from seqjax.nn.functional import functionalize as functionalize
 from seqjax.nn.layers import RNN as RNN
 from seqjax.nn.layers import Layer as Layer
@@ -15,3 +14,4 @@ from seqjax.nn.parameters import Parameters as Parameters
 from seqjax.nn.read_out import affine as affine
 from seqjax.nn.read_out import tied_logits as tied_logits
 from seqjax.nn.sequential import Sequential as Sequential
+from seqjax.nn.trees import count_params as count_params

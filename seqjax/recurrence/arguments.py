@@ -77,7 +77,9 @@ def check(
   return Sequence(inputs, lengths, resets, initial_carry, key)
 
 
-def prepare(cell: base.Cell, params, sequence: Sequence):
+def prepare(
+  cell: base.Cell, params: Any, sequence: Sequence
+) -> tuple[Any, Any, Any, Steps]:
   """Draws what is constant over the sequence, makes masks and keys.
 
   Returns:

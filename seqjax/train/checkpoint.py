@@ -14,7 +14,7 @@ import orbax.checkpoint.experimental.v1 as ocp
 from absl import logging
 
 from seqjax.errors import InputError
-from seqjax.nn.functional import leaf_name
+from seqjax.nn.trees import leaf_name
 
 FOLDER = "checkpoints"  # in the run directory
 

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 
 from seqjax.errors import InputError
-from seqjax.nn.functional import leaf_name
+from seqjax.nn.trees import leaf_name
 from seqjax.tasks import base
 from seqjax.train import restore
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import functools
-import math
 import pathlib
 import signal
 import time
@@ -14,13 +13,13 @@ import jax
 from seqjax import config as settings
 from seqjax import files
 from seqjax.config import Config
-from seqjax.errors import InputError, TrainingDiverged
-from seqjax.nn.functional import array_shapes, count_params
+from seqjax.nn.trees import array_shapes, count_params
 from seqjax.show import parameters
 from seqjax.tasks import base
 from seqjax.train import (
   best,
   checkpoint,
+  fields,
   init_from,
   metrics,
   probes,
@@ -30,6 +29,7 @@ from seqjax.train import (
   showcase,
   workdir,
 )
+from seqjax.train.log import Log
 from seqjax.train.restore import load as load
 from seqjax.train.restore import warn
 from seqjax.train.shardings import make_shardings
@@ -64,7 +64,7 @@ def train(
       checkpoint stays.
   """
   config = base.resolve(config)
-  _check_config(config)
+  fields.check(config)
   shardings = make_shardings(config.batch_size, devices)
   folder, needed = directory / checkpoint.FOLDER, directory / base.STATE_FILE
   with contextlib.ExitStack() as stack:
@@ -135,7 +135,7 @@ def train(
         profiling.Profile(train_step, span, directory, bar.say)
       )
 
-    log = _Log(config, task, writer, bar)
+    log = Log(config, task, writer, bar)
     begin = time.monotonic()
 
     def save():
@@ -180,7 +180,7 @@ def train(
         )
         if values:
           writer.write("validation", step, values)
-          bar.say(f"step {step}: validation {_format(values)}")
+          bar.say(f"step {step}: validation {metrics.line(values)}")
           value = best.measure(config, values)
           record = record.after(step, value, config.best_mode)
           if record.waited(config.patience):
@@ -201,106 +201,17 @@ def train(
       )
       return stop.signal
 
-    seconds = seconds_before + time.monotonic() - begin
-    bar.say(f"step {step} done; training took {progress.clock(seconds)}")
-    the_best = f"step {record.step}, {config.best_metric} {record.value:.4f}"
+    took = progress.clock(seconds_before + time.monotonic() - begin)
+    bar.say(f"step {step} done; training took {took}")
     if record.waited(config.patience):
       bar.say(
-        f"stopped: {record.since} evaluations without a better one than"
-        f" {the_best}; to go on raise --config.patience, now {config.patience}"
+        f"stopped: {record.since} evaluations without a better one than step"
+        f" {record.step}, {config.best_metric} {record.value:.4f}; to go on"
+        f" raise --config.patience, now {config.patience}"
       )
-
-    def params_to_show():
-      if record.step in (0, step):
-        return state.evaluated
-      params, shown = checkpoint.restore_params(
-        folder, target.params, "best", warn
-      )
-      if shown == record.step:
-        bar.say(f"the showcase is of the best: {the_best}")
-      return params
-
-    showcase.show(config, task, params_to_show, directory, writer, bar)
+    shown = functools.partial(
+      showcase.params, state.evaluated, step, folder, record.step, bar
+    )
+    showcase.show(config, task, shown, directory, writer, bar)
     bar.say(f"Metrics: {directory / files.METRICS_FILE}")
     return 0
-
-
-class _Log:
-  """Adds up metrics, writes them every `log_every` steps, guards the run."""
-
-  def __init__(self, config, task, writer, bar):
-    self._every, self._task = config.log_every, task
-    self._writer, self._bar = writer, bar
-    self._mean, self._steps, self._step = base.Means(), 0, 0
-    self._last_finite = math.nan
-    self.last: dict[str, float] = {}  # what was written last
-    self.restart_clock()
-
-  def restart_clock(self, untimed_steps: int = 0) -> None:
-    """Leaves out of the rate what was no training.
-
-    Args:
-      untimed_steps: so many of the steps yet to be added are over already.
-    """
-    self._clock, self._timed_steps = time.monotonic(), -untimed_steps
-
-  def add(self, step: int, step_metrics: dict[str, tuple[Any, Any]]) -> None:
-    """Takes in the metrics of a step that the device has done.
-
-    Raises:
-      TrainingDiverged: loss or gradient norm is not finite.
-    """
-    means = self._mean.add(step_metrics)
-    loss, norm = means["loss"], means["grad_norm"]
-    if not (math.isfinite(loss) and math.isfinite(norm)):
-      raise TrainingDiverged(
-        f"step {step}: loss is {loss}, gradient norm {norm}; the last finite"
-        f" loss was {self._last_finite:.4f}. Lower"
-        " --config.optimizer.learning_rate or --config.optimizer.clip_norm; the"
-        " last good checkpoint is kept"
-      )
-    self._last_finite = loss
-    self._step = step
-    self._steps += 1
-    self._timed_steps += 1
-    self._bar.step(step)
-    if step % self._every == 0:
-      self.flush()
-
-  def flush(self) -> None:
-    """Writes what has been added since the last time."""
-    if not self._steps:
-      return
-    elapsed = max(time.monotonic() - self._clock, 1e-9)
-    rate = self._timed_steps * self._task.items_per_step / elapsed
-    unit = f"{self._task.unit}_per_second"
-    values = {**self._task.summarize(self._mean.means()), unit: rate}
-    self._writer.write("train", self._step, values)
-    self.last = values
-    self._bar.report(
-      self._step,
-      f"loss {values['loss']:.4f}  gradient norm {values['grad_norm']:.3f}"
-      f"  {rate:,.0f} {self._task.unit}/s",
-    )
-    self._mean, self._steps = base.Means(), 0
-    self.restart_clock()
-
-
-def _check_config(config: Config) -> None:
-  counts = "steps", "batch_size", "log_every", "eval_every", "checkpoint_every"
-  settings.at_least(config, 1, *counts, "keep_checkpoints")
-  settings.at_least(config, 1, "accumulation_steps")
-  settings.at_least(config, 0, "seed", "patience", "probes.gradients_every")
-  settings.one_of(config, ("min", "max"), "best_mode")
-  settings.texts(config, "best_metric", "init_from")
-  rates = "b1", "b2", "momentum", "ema_decay"
-  settings.rate(config, *(f"optimizer.{rate}" for rate in rates))
-  parts = "weight_decay", "final_fraction", "clip_norm"
-  settings.at_least(config, 0.0, *(f"optimizer.{part}" for part in parts))
-  settings.at_least(config, 1, "optimizer.decay_steps")
-  if config.seed >= 2**32:
-    raise InputError(f"config.seed is {config.seed}, expected less than 2^32")
-
-
-def _format(values: dict[str, float]) -> str:
-  return "  ".join(f"{name} {value:.4f}" for name, value in values.items())

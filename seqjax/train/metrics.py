@@ -48,3 +48,8 @@ class Writer:
   def image(self, name: str, step: int, pixels: Any) -> None:
     """A picture `[height, width, 3]` of bytes for TensorBoard."""
     self._board.add_image(name, pixels, step, dataformats="HWC")
+
+
+def line(values: dict[str, float]) -> str:
+  """`loss 1.4560  perplexity 4.2885`."""
+  return "  ".join(f"{name} {value:.4f}" for name, value in values.items())

@@ -5,11 +5,14 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+import jax
+
 from seqjax import files
 from seqjax.config import Config
 from seqjax.show import training
 from seqjax.tasks import base
-from seqjax.train import metrics, progress
+from seqjax.train import checkpoint, metrics, progress
+from seqjax.train.restore import warn
 
 
 def show(
@@ -51,3 +54,29 @@ def show(
     bar.say(
       f"the showcase failed ({type(error).__name__}: {reason}); where: {trace}"
     )
+
+
+def params(
+  last: Any,
+  step: int,
+  folder: pathlib.Path,
+  best: int,
+  bar: progress.Progress,
+) -> Any:
+  """The parameters to show: those of the best checkpoint, if there is one.
+
+  Args:
+    last: the ones at the end of training.
+    step: of these.
+    folder: of the checkpoints.
+    best: step of the best; 0 if none was measured.
+    bar: is told if they are not the last.
+  """
+  if best in (0, step):
+    return last
+  layout = jax.tree.map(lambda leaf: leaf.sharding, last)
+  target = checkpoint.abstract(last, layout)
+  found, of_step = checkpoint.restore_params(folder, target, "best", warn)
+  if of_step == best:
+    bar.say(f"the showcase is of the best, step {best}")
+  return found

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from seqjax.config import Config
-from seqjax.nn.functional import leaf_name
+from seqjax.nn.trees import leaf_name
 from seqjax.tasks import base
 from seqjax.train import accumulation, optimizer
 from seqjax.train.shardings import Shardings

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from seqjax.errors import InputError
-from seqjax.nn.functional import leaf_name
+from seqjax.nn.trees import leaf_name
 from seqjax.train import loop
 from tests.experiments import small
 from tests.launcher import Launcher

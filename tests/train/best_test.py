@@ -124,7 +124,7 @@ def test_killed_after_any_save_it_ends_alike(
   said = capsys.readouterr().out
   assert said.count("stopped: 3 evaluations without a better one than") == 1
   assert "step 2, perplexity" in said
-  assert "the showcase is of the best: step 2" in said
+  assert "the showcase is of the best, step 2" in said
   assert "step 10/" not in said
 
 
