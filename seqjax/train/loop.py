@@ -42,9 +42,7 @@ def train(
   devices: Sequence[Any] | None = None,
   profile: bool = False,
 ) -> int:
-  """Trains, or goes on training, in `directory` until `config.steps`.
-
-  Or until `config.patience` evaluations brought nothing better.
+  """Trains, or goes on, until `config.steps` or `config.patience` ends it.
 
   Args:
     config: what an experiment file returns.
