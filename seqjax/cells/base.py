@@ -18,7 +18,7 @@ Axis letters used in the whole package:
 import abc
 import dataclasses
 import numbers
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import jax
@@ -352,12 +352,7 @@ def dropout_mask(
   return keep.astype(dtype) / (1.0 - rate)
 
 
-def map_params(
-  params: Any,
-  *,
-  weights: Callable[[Any], Any] | None = None,
-  rows: Callable[[Rows], Any] | None = None,
-) -> Any:
+def map_params(params: Any, *, weights=None, rows=None) -> Any:
   """`params` with `weights(leaf)` for weights, `rows(Rows)` for `Rows`.
 
   What has no function stays as it is.

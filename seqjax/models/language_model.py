@@ -8,8 +8,8 @@ import optax
 from flax import nnx
 
 from seqjax.nn.dropout import dropout as drop
+from seqjax.nn.keys import one_key
 from seqjax.nn.layers import Layer, check_causal
-from seqjax.nn.parameters import one_key
 from seqjax.nn.read_out import affine, tied_logits
 
 

@@ -8,8 +8,8 @@ from flax import nnx
 
 from seqjax.cells import base
 from seqjax.nn.dropout import dropout as drop
+from seqjax.nn.keys import one_key
 from seqjax.nn.layers import Layer
-from seqjax.nn.parameters import one_key
 from seqjax.nn.read_out import affine
 from seqjax.recurrence import length_mask
 

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import lax
 
+from seqjax.nn.keys import one_key
 from seqjax.nn.layers import Layer, check_causal
-from seqjax.nn.parameters import one_key
 from seqjax.nn.read_out import affine
 
 

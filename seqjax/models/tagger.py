@@ -10,8 +10,9 @@ from seqjax.models.many_to_one import ManyToOne
 from seqjax.nn.crf import CRF
 from seqjax.nn.crf import init as init_crf
 from seqjax.nn.dropout import dropout as drop
+from seqjax.nn.keys import one_key
 from seqjax.nn.layers import Layer
-from seqjax.nn.parameters import Parameters, one_key
+from seqjax.nn.parameters import Parameters
 from seqjax.nn.read_out import affine
 
 

@@ -8,8 +8,8 @@ from flax import nnx
 
 from seqjax.cells import base
 from seqjax.gradients.bidirectional import bidirectional_gradient_norms
+from seqjax.nn.keys import one_key
 from seqjax.nn.layers import RNN, Layer
-from seqjax.nn.parameters import one_key
 from seqjax.recurrence.bidirectional import MERGES, bidirectional
 
 

@@ -1,19 +1,12 @@
 """Tokens as inputs of a recurrent layer."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
 
 from seqjax.cells import base
 
 
-def look_up(
-  cell: base.Cell[Any, Any],
-  params: Any,
-  embedding: jax.Array,
-  tokens: jax.Array,
-) -> tuple[Any, jax.Array]:
+def look_up(cell: base.Cell, params, embedding: jax.Array, tokens: jax.Array):
   """What a layer reads for tokens, and the parameters to read it with.
 
     x_t W_x = (onehot(token_t) E) W_x = onehot(token_t) (E W_x)

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from seqjax.cells import base, checks
+from seqjax.nn.keys import one_key
 from seqjax.nn.layers import Layer, valid_only
-from seqjax.nn.parameters import one_key
 from seqjax.nn.read_out import affine
 
 

@@ -15,7 +15,8 @@ from flax import nnx
 from seqjax.cells import base
 from seqjax.gradients.norms import StepLoss, hidden_gradient_norms, together
 from seqjax.nn.embedding import look_up
-from seqjax.nn.parameters import Parameters, one_key
+from seqjax.nn.keys import one_key
+from seqjax.nn.parameters import Parameters
 from seqjax.recurrence import length_mask, unroll
 from seqjax.recurrence.truncated import Truncated
 from seqjax.recurrence.unroll import check_method, resolve_method

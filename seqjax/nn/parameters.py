@@ -45,17 +45,3 @@ def _names(path: tuple[Any, ...]) -> tuple[str, ...]:
   """The fields on the way to a leaf; a tree may be a single array."""
   names = (jax.tree_util.keystr((entry,), simple=True) for entry in path)
   return tuple(names) or ("value",)
-
-
-def one_key(key: jax.Array | None, rngs: nnx.Rngs | None) -> jax.Array:
-  """The key of a layer that takes either: `key`, or `rngs` as Flax's own do.
-
-  Raises:
-    ValueError: both are given, or neither.
-  """
-  if (key is None) == (rngs is None):
-    raise ValueError(
-      f"key and rngs are {'both' if key is not None else 'neither'} given,"
-      " expected exactly one: key=jax.random.key(0) or rngs=nnx.Rngs(0)"
-    )
-  return key if rngs is None else rngs.params()  # pyright: ignore

@@ -49,16 +49,16 @@ def rnn(cell):
 
 MODELS = {
   "LSTM": rnn(seqjax.LSTM(4)),
-  "stack": rnn(seqjax.Stack((seqjax.LSTM(4), seqjax.GRU(3)))),
+  "stack": rnn(seqjax.Stack((seqjax.MinGRU(4), seqjax.Elman(3)))),
   "wrappers": rnn(
-    seqjax.LearnedCarry(seqjax.RecurrentDropout(seqjax.LSTM(4), 0.2))
+    seqjax.LearnedCarry(seqjax.RecurrentDropout(seqjax.Elman(4), 0.2))
   ),
   "out of order": rnn(Unsorted()),
   "both ways": lambda rngs: nn.Bidirectional(
-    seqjax.Elman(4), seqjax.GRU(2), D, rngs=rngs
+    seqjax.Elman(4), seqjax.Elman(2), D, rngs=rngs
   ),
   "sequence": lambda rngs: nn.Sequential(
-    [nn.RNN(seqjax.GRU(4), D, rngs=rngs), nn.FeedForward(4, 2, rngs=rngs)], D
+    [nn.RNN(seqjax.Elman(4), D, rngs=rngs), nn.FeedForward(4, 2, rngs=rngs)], D
   ),
   "tagger": tagger,
 }
@@ -122,11 +122,11 @@ def test_a_loop_of_flax_is_the_loop_of_optax(name):
   chex.assert_trees_all_close(
     flax_nnx.to_pure_dict(state), params, rtol=1e-4, atol=1e-6
   )
-  merged = flax_nnx.merge(graph, state)
-  np.testing.assert_array_equal(loss(merged), loss(model))
+  # Split, merged and taken up by a fresh model, it goes on from there.
   fresh = MODELS[name](flax_nnx.Rngs(1))
   flax_nnx.update(fresh, state)
-  np.testing.assert_array_equal(loss(fresh), loss(model))
+  merged = flax_nnx.merge(graph, state)
+  assert step(fresh, optimizer) == step(merged, optimizer) < losses[-1]
 
 
 @pytest.mark.usefixtures("nnx_mode")

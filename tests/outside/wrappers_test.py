@@ -52,7 +52,6 @@ def agrees(names, run, variables, of_cell):
   assert (names["outputs"][1, 2:] == 0).all()
 
 
-@pytest.mark.usefixtures("nnx_mode")
 def test_nnx():
   names = run_section("NNX")
   assert names["losses"][-1] < names["losses"][0]
@@ -69,7 +68,7 @@ def test_linen():
     names["variables"],
     lambda v: v["params"]["cell"],
   )
-  noisy = names["LinenRNN"](seqjax.Dropout(seqjax.GRU(4), 0.5))
+  noisy = names["LinenRNN"](seqjax.Dropout(seqjax.Elman(4), 0.5))
   variables = noisy.init(jax.random.key(0), x)
   draw = lambda seed: noisy.apply(
     variables, x, rngs={"dropout": jax.random.key(seed)}
