@@ -12,7 +12,7 @@ MIN_PYTHON := 3.12
 .PHONY: demo test slow check format clean
 
 demo: $(VENV)/.runtime
-	$(RUN) seqjax.launch --config=experiments/char_lm.py --workdir=runs/demo
+	$(RUN) seqjax.launch --config=char_lm --workdir=runs/demo
 
 test: $(VENV)/.dev
 	$(RUN) pytest -n 2 --dist loadgroup -m "not slow"

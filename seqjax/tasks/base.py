@@ -139,12 +139,12 @@ class Task(abc.ABC):
     """`(shapes, apply)` of a model whose parameters are not drawn."""
     found = []
 
-    def build(key):
-      params, apply = nn.functionalize(self._model(key))
+    def build():
+      params, apply = nn.functionalize(self._model(jax.random.key(0)))
       found.append(apply)
       return params
 
-    return jax.eval_shape(build, jax.random.key(0)), found[0]
+    return jax.eval_shape(build), found[0]
 
   def _model(self, key: jax.Array) -> Any:
     """`build`; what a layer refuses is a mistake in the config."""
