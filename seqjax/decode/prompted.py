@@ -21,14 +21,14 @@ class Prompted:
   """Goes on from a prompt `ids` `[time]`, at least one.
 
   Attributes:
-    apply: the model as a pure function: `apply(params, ids, lengths=)` and
-      `apply(params, carry, ids, method="step")`, see `models.language_model`.
+    apply: the model as a pure function, see `models.language_model`: the call,
+      `method="step"` and `method="initial_carry"`.
     never: ids that are not to be written.
   """
 
   def __init__(self, apply: Callable[..., Any], never: np.ndarray):
     self.apply, self.never = apply, never
-    self._sample = jax.jit(self._draw, static_argnames=("rows", "size"))
+    self._sample = jax.jit(self._draw, static_argnames="rows")
     self._rank = jax.jit(self._best, static_argnames=("kept", "size"))
 
   def sample(
@@ -44,18 +44,19 @@ class Prompted:
     top_p: float,
   ) -> np.ndarray:
     """Draws ids `[num_samples, num_tokens]`; see `sampling.sample`."""
-    rows = self._sample(
+    rows, size = batching.size(num_samples), len(ids) + num_tokens
+    drawn = self._sample(
       params,
-      *_padded(ids),
+      batching.pad([ids], 1, batching.size(size, 1024)),
       np.uint32(seed),
+      rows=rows,
+      length=np.int32(len(ids)),
       num_tokens=np.int32(num_tokens),
       temperature=np.float32(temperature),
       top_k=np.int32(min(top_k, 2**31 - 1)),
       top_p=np.float32(top_p),
-      rows=batching.size(num_samples),
-      size=batching.size(num_tokens, 512),
     )
-    return np.asarray(rows)[:num_samples, :num_tokens]
+    return np.asarray(drawn)[:num_samples, len(ids) : size]
 
   def rank(
     self, params: Any, ids: np.ndarray, *, top_k: int, num_tokens: int
@@ -74,11 +75,20 @@ class Prompted:
     )
     return np.asarray(shares)[:top_k], np.asarray(rows)[:top_k, :num_tokens]
 
-  def _draw(self, params, ids, length, seed, *, rows, **options):
-    carry, logits = self._read(params, ids, length)
-    carry, logits = _repeat((carry, self._allowed(logits)), rows)
-    key = jax.random.key(seed)
-    return sampling.sample(self._step(params), carry, logits, key, **options)
+  def _draw(self, params, ids, seed, *, rows, **options):
+    carry = self.apply(params, rows, method="initial_carry")
+    step, prompt = self._step(params), jnp.repeat(ids, rows, axis=0)
+    _, like = jax.eval_shape(step, carry, prompt[:, 0])
+    unread = jnp.zeros(like.shape, like.dtype)  # there is a prompt
+    return sampling.sample(
+      step,
+      carry,
+      unread,
+      jax.random.key(seed),
+      size=prompt.shape[1],
+      prompt=prompt,
+      **options,
+    )
 
   def _best(self, params, ids, length, num_tokens, *, kept, size):
     carry, logits = self._read(params, ids, length)

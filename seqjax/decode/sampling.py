@@ -72,6 +72,8 @@ def sample(
   *,
   num_tokens: Any,
   size: int | None = None,
+  prompt: jax.Array | None = None,
+  length: Any = 0,
   temperature: Any = 1.0,
   top_k: Any = 0,
   top_p: Any = 1.0,
@@ -83,13 +85,17 @@ def sample(
 
   Args:
     step: `(carry, tokens [batch]) -> (carry, logits [batch, vocab_size])`.
-    carry: after the prompt.
-    logits: `[batch, vocab_size]` after the prompt.
+    carry: to begin with.
+    logits: `[batch, vocab_size]` of the first token.
     key: randomness; token t is drawn with `fold_in(key, t)`, so a longer
       sample starts with the shorter one.
     num_tokens: how many; may be traced if there is a `size`.
-    size: columns of the result, known when it is compiled; those from
-      `num_tokens` on are 0. Default `num_tokens`.
+    size: columns of the result, known when it is compiled; those behind the
+      last token have no meaning. Default `num_tokens`.
+    prompt: int32 `[batch, size]`, whose first columns are taken as they are,
+      with no draw, and stand before what is drawn. By the same loop: a program
+      of its own for the prompt would take as long to compile as the rest.
+    length: how many columns of the prompt, `size - num_tokens` at most.
     temperature: 0 is greedy, the most likely token. May be traced, as all that
       follows; see `check_options` for what is in range.
     top_k: see `filter_logits`.
@@ -100,15 +106,25 @@ def sample(
   """
 
   def choose(logits, index):
-    draw_key = jax.random.fold_in(key, index)
-
     def draw(logits):
+      draw_key = jax.random.fold_in(key, index)
       kept = filter_logits(logits / temperature, top_k=top_k, top_p=top_p)
       return jax.random.categorical(draw_key, kept).astype(jnp.int32)
 
     return lax.cond(temperature > 0, draw, _likeliest, logits)
 
-  return _write(step, carry, logits, choose, num_tokens, size)
+  if prompt is None:
+    return _write(step, carry, logits, choose, num_tokens, size)
+
+  def given_or_chosen(logits, index):
+    return lax.cond(
+      index < length,
+      lambda logits: prompt[:, index],
+      lambda logits: choose(logits, index - length),
+      logits,
+    )
+
+  return _write(step, carry, logits, given_or_chosen, length + num_tokens, size)
 
 
 def greedy(

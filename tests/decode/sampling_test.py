@@ -75,6 +75,12 @@ def counter(carry, tokens):
   return carry + 1, logits
 
 
+def summing(carry, tokens):
+  """A model that tells the sum of all tokens so far, modulo 5, likeliest."""
+  carry = (carry + tokens.astype(jnp.float32)) % 5
+  return carry, 4.0 * jax.nn.one_hot(carry.astype(jnp.int32), 5)
+
+
 def test_greedy_follows_the_model():
   start = jnp.where(jax.nn.one_hot(jnp.array([0, 3]), 5, dtype=bool), 9.0, 0.0)
   tokens = jax.jit(
@@ -124,8 +130,31 @@ def test_seed_decides_and_longer_begins_with_shorter():
 
 
 @pytest.mark.parametrize("temperature", [0.0, 3.0])
+def test_a_prompt_is_read_first(temperature):
+  """As if the step had been called for each of its tokens before."""
+  prompt, key = jnp.array([[2, 2, 4, 0, 0, 0, 0]], jnp.int32), jax.random.key(3)
+  carry, logits = jnp.zeros((1,)), LOGITS
+  for token in (2, 2, 4):
+    carry, logits = summing(carry, jnp.array([token]))
+  options = {"num_tokens": 4, "temperature": temperature}
+  expected = sampling.sample(summing, carry, logits, key, **options)
+  found = sampling.sample(
+    summing,
+    jnp.zeros((1,)),
+    LOGITS,
+    key,
+    prompt=prompt,
+    length=3,
+    size=7,
+    **options,
+  )
+  np.testing.assert_array_equal(found[0, :3], [2, 2, 4])
+  np.testing.assert_array_equal(found[:, 3:], expected)
+
+
+@pytest.mark.parametrize("temperature", [0.0, 3.0])
 def test_options_are_arguments(temperature):
-  """One program; what is drawn is what constants give, then zeros."""
+  """One program; what is drawn is what constants give."""
   size = 12
   draw = lambda **options: sampling.sample(
     counter, jnp.zeros(()), LOGITS, jax.random.key(0), **options
@@ -142,7 +171,6 @@ def test_options_are_arguments(temperature):
       num_tokens=count, temperature=temperature, top_k=4, top_p=0.95
     )
     np.testing.assert_array_equal(found[:, :count], expected)
-    np.testing.assert_array_equal(found[:, count:], 0)
   assert compiled._cache_size() == 1
   greedy = sampling.greedy(counter, jnp.zeros(()), LOGITS, num_tokens=4)
   np.testing.assert_array_equal(greedy, draw(num_tokens=4, temperature=0.0))
