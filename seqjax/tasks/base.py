@@ -124,7 +124,7 @@ class Task(abc.ABC):
     """Draws the parameters: nested dicts of arrays."""
     return nn.functionalize(self._model(key))[0]
 
-  @property
+  @functools.cached_property
   def apply(self) -> Callable[..., Any]:
     """The model as a pure function, `apply(params, ..., method="__call__")`."""
     return self._abstract[1]
