@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 
 import jax
-import jaxlib
+from jaxlib.version import __version__ as jaxlib_version
 
 # Fewer rows than this a device, and the products become too small.
 MIN_ROWS = 16
@@ -73,7 +73,7 @@ def keep_programs() -> None:
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not cache.is_absolute():
       cache = pathlib.Path.home() / ".cache"
-    versions = f"jax-{jax.__version__}-{jaxlib.__version__}"  # pyright: ignore
+    versions = f"jax-{jax.__version__}-{jaxlib_version}"
     folder = cache / "seqjax" / "programs" / f"{versions}-{_processor()}"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.stat()
