@@ -22,7 +22,7 @@ def filter_logits(
     top_k: keep the k largest; 0 keeps all (Fan, Lewis, Dauphin 2018).
     top_p: keep the smallest set of tokens whose probability reaches p, at
       least one; 1 keeps all (Holtzman et al. 2020, nucleus sampling). Applied
-      after `top_k`.
+      after `top_k`. Of equal logits those with the lower index, in both.
 
   Returns:
     `[..., vocab_size]`. Nothing is sorted where all are kept.
@@ -30,12 +30,13 @@ def filter_logits(
   size = logits.shape[-1]
 
   def exclude(logits):
-    # Of as many as share a place all stay. A sort would take longer, and so
-    # long to compile that a first sample would wait for it.
+    # A sort would take longer, and so long to compile that a first sample
+    # would wait for it.
     place = _order(logits)
-    few = place >= _first_below(place, 1, jnp.where(top_k > 0, top_k, size))
+    ones = jnp.ones_like(logits, jnp.int32)
+    few = _first(place, ones, jnp.where(top_k > 0, top_k, size))
     probs = jax.nn.softmax(logits, axis=-1, where=few)
-    most = place >= _first_below(place, probs, top_p)
+    most = _first(place, probs, top_p)
     return jnp.where(few & (most | (top_p >= 1)), logits, -jnp.inf)
 
   some = (top_k > 0) & (top_k < size) | (top_p < 1)
@@ -44,9 +45,25 @@ def filter_logits(
 
 def _order(x: jax.Array) -> jax.Array:
   """Floats as uint32 in the same order."""
-  bits = lax.bitcast_convert_type(x.astype(jnp.float32), jnp.uint32)
+  x = (
+    x.astype(jnp.float32) + 0.0
+  )  # the zero with a sign is equal to that without
+  bits = lax.bitcast_convert_type(x, jnp.uint32)
   sign = jnp.uint32(1 << 31)
   return jnp.where(bits < sign, bits | sign, ~bits)
+
+
+def _first(place, weights, limit):
+  """Whether those in front of an entry weigh less than `limit`.
+
+  In front is what has a higher place, and of one place what has a lower index.
+  """
+  least = _first_below(place, weights, limit)
+  above = jnp.where(place > least, weights, 0).sum(axis=-1, keepdims=True)
+  index = lax.broadcasted_iota(jnp.uint32, place.shape, place.ndim - 1)
+  turn = jnp.where(place == least, ~index, 0)
+  last = _first_below(turn, jnp.where(turn > 0, weights, 0), limit - above)
+  return (place > least) | (turn >= last) & (turn > 0)
 
 
 def _first_below(place, weights, limit):

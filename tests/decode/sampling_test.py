@@ -40,17 +40,26 @@ def test_filter_is_by_row():
   assert np.isfinite(filtered).sum() == 4
 
 
+@pytest.mark.parametrize(
+  ("options", "expected"),
+  [({"top_p": 0.35}, 4), ({"top_k": 3}, 3), ({"top_k": 6, "top_p": 0.5}, 3)],
+)
+def test_of_equal_logits_the_first_are_kept(options, expected):
+  """The smallest set, not all that are as likely as the last of it."""
+  filtered = sampling.filter_logits(jnp.zeros((2, 10)), **options)
+  for row in filtered:
+    assert np.flatnonzero(np.isfinite(row)).tolist() == list(range(expected))
+
+
 def by_sorting(logits, top_k, top_p):
   """The definition, of one row: -inf for what is left out."""
-  ordered = np.sort(logits)[::-1]
-  if top_k:
-    logits = np.where(logits < ordered[:top_k][-1], -np.inf, logits)
-  probs = np.exp(logits - ordered[0], dtype=np.float64)
+  order = np.argsort(-logits, kind="stable")
+  kept = np.arange(len(logits)) < (top_k or len(logits))
+  probs = np.exp(logits[order] - logits.max(), dtype=np.float64) * kept
   probs /= probs.sum()
-  if top_p == 1:
-    return logits
-  before = np.array([probs[logits > value].sum() for value in logits])
-  return np.where(before < top_p, logits, -np.inf)
+  if top_p < 1:
+    kept &= np.cumsum(probs) - probs < top_p
+  return np.where(np.isin(np.arange(len(logits)), order[kept]), logits, -np.inf)
 
 
 @pytest.mark.parametrize("top_k", [0, 1, 7, 30, 31, 2_000_000_000])
