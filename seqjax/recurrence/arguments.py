@@ -102,7 +102,9 @@ def prepare(cell: base.Cell, params, sequence: Sequence):
   if carry is None:
     carry = fresh_carry
   steps = Steps(inputs, valid, resets, keys)
-  return rows.varying((params, carry, fresh_carry, steps))
+  problem = rows.varying((params, carry, fresh_carry, steps))
+  params, carry, fresh_carry, steps = problem
+  return params, carry, fresh_carry, steps
 
 
 @functools.lru_cache(maxsize=256)

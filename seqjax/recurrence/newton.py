@@ -342,7 +342,7 @@ def _iterate(method: Newton, system: _System, variables, start):
 
 def _single(variables: _Variables, per_step) -> _Variables:
   """Those of one step, with a time axis of size 1."""
-  single = (None if x is None else x[None] for x in per_step)
+  single: Any = (None if x is None else x[None] for x in per_step)
   return _Variables(*variables[:2], *single)
 
 

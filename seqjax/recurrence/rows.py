@@ -5,6 +5,8 @@ arrays on a mesh with explicit axes. A loop asks that its carry keep its type
 from step to step, so in the last two cases all that goes into it is made alike.
 """
 
+from typing import Any
+
 import jax
 from jax import lax
 from jax.sharding import NamedSharding
@@ -53,7 +55,7 @@ def row_by_row(run, params, carry, fresh_carry, steps: Steps):
   return split(params, carry, fresh_carry, steps._replace(key=None))
 
 
-def varying(problem):
+def varying(problem: Any) -> Any:
   """`problem` whose leaves all vary over the axes that one of them varies over.
 
   Inside of `jax.shard_map`, where it is part of an array's type. The gradient
@@ -88,7 +90,7 @@ def left_to_compiler(run, params, sequence, split: bool = True):
   on = lambda *axes: NamedSharding(meshes[0], P(*axes))
   time, *batch, _ = jax.typeof(sequence.inputs).sharding.spec
   results = (on(*batch), on(time, *batch)) if split else on()
-  whole = jax.sharding.auto_axes(
+  whole: Any = jax.sharding.auto_axes(
     run, axes=meshes[0].explicit_axes, out_sharding=results
   )
   return whole(params, sequence)
