@@ -169,14 +169,14 @@ def _build(cell, kernel_x, kernel_h, bias, candidate_bias):
       f" {bias.shape}, expected (input_size, {gates * size}),"
       f" {(size, gates * size)} and ({gates * size},) for {cell}"
     )
-  if candidate_bias is not None and candidate_bias.shape != (size,):
-    raise ValueError(
-      f"hn.bias is {candidate_bias.shape}, expected ({size},) for {cell}"
-    )
   match cell:
     case LSTM():
       return LSTMParams(kernel_x, kernel_h, bias)
-    case GRU() if candidate_bias is not None:
+    case GRU():
+      if candidate_bias.shape != (size,):
+        raise ValueError(
+          f"hn.bias is {candidate_bias.shape}, expected ({size},) for {cell}"
+        )
       return GRUParams(kernel_x, kernel_h, bias, candidate_bias)
     case _:
       return ElmanParams(kernel_x, kernel_h, bias)

@@ -104,7 +104,9 @@ def prepare(
   if carry is None:
     carry = fresh_carry
   steps = Steps(inputs, valid, resets, keys)
-  return rows.varying((params, carry, fresh_carry, steps))
+  problem = rows.varying((params, carry, fresh_carry, steps))
+  params, carry, fresh_carry, steps = problem
+  return params, carry, fresh_carry, steps
 
 
 @functools.lru_cache(maxsize=256)
