@@ -11,7 +11,7 @@ import optax
 import pytest
 
 from seqjax import files
-from seqjax.errors import InputError
+from seqjax.errors import InputError, TrainingDiverged
 from seqjax.tasks import base
 from seqjax.train import (
   checkpoint,
@@ -168,7 +168,7 @@ def test_divergence_stops_and_keeps_the_last_good_checkpoint(
   config = tiny(data={"path": text_file})
   run_key = jax.random.split(jax.random.key(config.seed))[1]
   with pytest.raises(
-    loop.TrainingDiverged,
+    TrainingDiverged,
     match=r"step 9: loss is nan, gradient norm .*finite loss was \d\.\d{4}",
   ) as error:
     loop.train(config, tmp_path / "run")
