@@ -39,8 +39,11 @@ def test_a_second_call_compiles_nothing(directory):
   with compilations() as found:
     run.generate(prompt="She ", num_tokens=20, seed=2, temperature=0.5)
     run.generate(prompt="The ", num_tokens=9, temperature=0)
-    run.generate(prompt="a", temperature=2, top_p=0.5, top_k=3)
   assert not found
+  with compilations() as found:
+    run.generate(prompt="a", temperature=2, top_p=0.5, top_k=3)
+    run.generate(prompt="a", top_p=0.9)
+  assert len(found) == 1
 
 
 def test_what_is_given_and_what_comes(directory):

@@ -29,7 +29,13 @@ CALLS = {
     lambda run: run.generate(prompt="The ", num_tokens=9),
     lambda run: run.generate(prompt="She ", num_tokens=9, seed=2**32 - 1),
     lambda run: run.generate(prompt="The ", num_tokens=9, temperature=0),
+    lambda run: run.generate(num_tokens=300, temperature=2),
+  ),
+  "generate of the likeliest": (
+    "char_lm",
+    lambda run: run.generate(num_tokens=9, top_k=5),
     lambda run: run.generate(num_tokens=300, temperature=2, top_p=0.5, top_k=3),
+    lambda run: run.generate(prompt="She ", num_tokens=9, top_p=0.9),
   ),
   "generate several": (
     "char_lm",
