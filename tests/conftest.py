@@ -27,7 +27,7 @@ def pytest_collection_modifyitems(items):
   """Where a run is trained once for many tests, one process takes them all."""
   for item in items:
     room, file = item.path.parent.name, item.path.stem
-    if room == "tasks" or file in ("launch_test", "resume_test"):
+    if room in ("tasks", "outside") or file in ("launch_test", "resume_test"):
       group = room if room == "tasks" else file
       item.add_marker(pytest.mark.xdist_group(group))
 

@@ -239,13 +239,19 @@ class LinearCell[Params, Carry](Cell[Params, Carry]):
   def to_carry(self, state: jax.Array) -> Carry:
     """The inverse of `to_state`."""
 
-  def step(self, params, carry, inputs, *, key=None):
+  def step(
+    self,
+    params: Params,
+    carry: Carry,
+    inputs: jax.Array,
+    *,
+    key: jax.Array | None = None,
+  ) -> tuple[Carry, jax.Array]:
     del key
     a, b = self.coefficients(params, inputs)
     state = a * self.to_state(carry).astype(b.dtype) + b
-    new_carry = jax.tree.map(
-      lambda new, old: new.astype(old.dtype), self.to_carry(state), carry
-    )
+    keep_dtype = lambda new, old: new.astype(old.dtype)
+    new_carry = jax.tree.map(keep_dtype, self.to_carry(state), carry)
     return new_carry, self.readout(params, state, inputs)
 
 
@@ -353,10 +359,7 @@ def dropout_mask(
 
 
 def map_params(params: Any, *, weights=None, rows=None) -> Any:
-  """`params` with `weights(leaf)` for weights, `rows(Rows)` for `Rows`.
-
-  What has no function stays as it is.
-  """
+  """`params` with `weights(leaf)` for weights and `rows(Rows)` for `Rows`."""
 
   def convert(node):
     function = rows if isinstance(node, Rows) else weights
