@@ -115,7 +115,8 @@ def _options(function: Callable) -> dict[str, inspect.Parameter]:
 
 
 def _no_option(name: str, mode: str, names: list[str]) -> str:
-  known = [*names, "workdir", "mode", "checkpoint", "num_cpu_devices"]
+  launcher = "workdir", "mode", "checkpoint", "num_cpu_devices", "profile"
+  known = [*names, *launcher]
   close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
   message = f"--{name} is no option of --mode={mode}"
   if close:

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from benchmarks import compare, harness, long_sequences
+from benchmarks import compare, harness, long_sequences, startup
 from seqjax.train import runtime
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -133,3 +133,36 @@ def test_a_peer_that_ends_in_the_middle_is_a_gap(monkeypatch):
   assert (ours["min_ms"], ours["median_ms"]) == (1e3, 1e3)
   assert linen["gap"] == "its process ended with -9"
   assert "min_ms" not in linen
+
+
+def test_startup_is_told_beside_before():
+  found = {
+    ("generate", "before"): [4.0, 2.0, 9.0],
+    ("generate", "cold"): [2.0, 3.0, 1.0],
+    ("predict", "warm"): [1.5],
+  }
+  before, cold, warm = startup.table(found).splitlines()
+  assert before.split()[2:4] == ["2.00", "(4.00)"]
+  assert cold.endswith("1.00 (2.00) CPU s  0.50 of before")
+  assert warm.endswith("1.50 (1.50) CPU s")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+  "arguments",
+  [
+    ["startup", "--rounds=1"],
+    ["bfloat16_backward", "--rounds=1", "--sizes=8x4x5"],
+  ],
+)
+def test_the_script_runs(arguments):
+  name, *options = arguments
+  result = subprocess.run(
+    [sys.executable, "-m", f"benchmarks.{name}", *options],
+    cwd=ROOT,
+    capture_output=True,
+    text=True,
+    timeout=300,
+  )
+  assert result.returncode == 0, result.stderr
+  assert len(result.stdout.splitlines()) == (4 if name == "startup" else 2)

@@ -5,9 +5,7 @@ from typing import Any
 
 from seqjax import files
 from seqjax.tasks import base
-from seqjax.train import restore
-
-RESULT_FILE = "evaluation.json"
+from seqjax.train import restore, workdir
 
 
 def evaluate(
@@ -30,4 +28,4 @@ def evaluate(
       for name, value in values.items():
         print(f"{split} {name}: {value:.4f}")
   found = {"step": step, "checkpoint": which, **results}
-  files.write_json(directory / RESULT_FILE, found)
+  files.write_json(directory / workdir.EVALUATION_FILE, found)

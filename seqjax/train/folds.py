@@ -7,8 +7,6 @@ from seqjax.config import Config
 from seqjax.errors import InputError
 from seqjax.train import loop, restore, workdir
 
-RESULT_FILE = "cross_validation.json"
-
 
 def cross_validate(config: Config, directory: pathlib.Path) -> int:
   """Trains on all folds but one, tests on that one, for each in turn.
@@ -48,7 +46,7 @@ def cross_validate(config: Config, directory: pathlib.Path) -> int:
         for name in results[0]
       }
       record = {"mean": means, "folds": results}
-      files.write_json(directory / RESULT_FILE, record)
+      files.write_json(directory / workdir.FOLDS_FILE, record)
   for name, value in means.items():
     each = " ".join(f"{result[name]:.3f}" for result in results)
     print(f"{name}: {value:.4f}, the mean of {each}")

@@ -114,8 +114,8 @@ def _test(
   say: Callable[[str], None],
 ) -> dict[str, float]:
   """What `--mode=evaluate` says of the test part, or a cross-validation."""
-  evaluation = path / "evaluation.json"
-  together = path.parent / "cross_validation.json"
+  evaluation = path / workdir.EVALUATION_FILE
+  together = path.parent / workdir.FOLDS_FILE
   number = _FOLD.fullmatch(path.name)
   try:
     if evaluation.exists():

@@ -15,6 +15,8 @@ from seqjax.config import Config
 from seqjax.errors import InputError
 
 CONFIG_FILE = "config.json"
+EVALUATION_FILE = "evaluation.json"
+FOLDS_FILE = "cross_validation.json"  # beside the runs of the folds
 # Which of its checkpoints is taken.
 CHECKPOINTS = "best", "last"
 # Of what a run directory holds; a run of another format is refused. 1 was
