@@ -33,6 +33,7 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(RUN) tests.reading_path --write
+	$(RUN) tests.notebooks --write
 
 clean:
 	rm -rf $(VENV)
