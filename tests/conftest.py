@@ -1,5 +1,6 @@
 """A strict session: mistakes that JAX would forgive are errors here."""
 
+import collections
 import os
 
 import hypothesis
@@ -23,8 +24,20 @@ hypothesis.settings.register_profile("same", derandomize=True, deadline=None)
 hypothesis.settings.load_profile("same")
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+  text = "of a test with many cases, the first and every N-th after it"
+  parser.addoption("--every", type=int, default=1, metavar="N", help=text)
+
+
+def pytest_collection_modifyitems(config, items):
   """Where a run is trained once for many tests, one process takes them all."""
+  seen, kept = collections.Counter(), []
+  for item in items:
+    test = item.nodeid.partition("[")[0]
+    if seen[test] % config.option.every == 0:
+      kept.append(item)
+    seen[test] += 1
+  items[:] = kept
   for item in items:
     room, file = item.path.parent.name, item.path.stem
     if room in ("tasks", "outside") or file in ("launch_test", "resume_test"):
