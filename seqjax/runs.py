@@ -76,7 +76,9 @@ class Run:
     """The model as a pure function of its parameters.
 
     `apply(params, ..., method="__call__")`: for `jax.jit`, `jax.grad` and
-    parameters of your own; `run.params` are those of the run.
+    parameters of your own; `run.params` are those of the run. A language model
+    has `method="initial_carry"` and `method="step"` as well: a `lax.scan` over
+    them collects its states, character by character (notebook 4).
     """
     return self.task.apply
 

@@ -6,6 +6,7 @@ Pure functions of cells and parameters, no Flax.
 from seqjax.gradients.bptt import bptt_terms as bptt_terms
 from seqjax.gradients.gates import GateStatistics as GateStatistics
 from seqjax.gradients.gates import gate_statistics as gate_statistics
+from seqjax.gradients.gates import gate_values as gate_values
 from seqjax.gradients.jacobian import lyapunov_exponents as lyapunov_exponents
 from seqjax.gradients.jacobian import (
   product_singular_values as product_singular_values,

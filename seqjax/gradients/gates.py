@@ -48,9 +48,19 @@ def gate_statistics[Params](
 def gate_values(
   cell: base.Cell[Any, Any], params: Any, carry: Any, inputs: Any
 ) -> dict[str, Any]:
-  """The gates of one step, `{name: [*batch, hidden_size]}`.
+  """The gates of one step, unit by unit; in a scan those of a whole text.
 
-  With `inputs=None` the names alone.
+  Args:
+    cell: as for `gate_statistics`.
+    params: its parameters.
+    carry: what the step starts from.
+    inputs: `[*batch, features]`; None for the names alone.
+
+  Returns:
+    `{name: [*batch, hidden_size]}`, values in (0, 1).
+
+  Raises:
+    ValueError: the cell has no gates that are known here.
   """
   names: tuple[str, ...]
   match cell:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib import ticker
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from seqjax.show import plot
@@ -31,6 +32,20 @@ def draw_over_lag(
     svg: an SVG beside it.
   """
   figure, axis = _panel(curves)
+  over_lag(axis, curves, horizon=horizon)
+  plot.save(figure, path, svg=svg)
+
+
+def over_lag(
+  axis: Axes, curves: Mapping[str, Any], *, horizon: float = 0.01
+) -> None:
+  """What `draw_over_lag` draws, into axes of your own.
+
+  Args:
+    axis: of a figure with `layout="constrained"`; the legend is beside it.
+    curves: label to norms `[lag]`, lag 0 first.
+    horizon: share below which a gradient counts as gone, drawn as a line.
+  """
   lowest, highest, longest = horizon, 1.0, 2
   for index, (label, curve) in enumerate(curves.items()):
     curve = np.asarray(curve, np.float64)
@@ -53,8 +68,7 @@ def draw_over_lag(
   axis.set_ylim(max(FLOOR, lowest / 3), 3 * highest)
   axis.set_xlabel(_LAG)
   axis.set_ylabel(r"$\|dL_T/ds_{T-k}\|$, relative to k = 0")
-  _legend_beside(figure)
-  plot.save(figure, path, svg=svg)
+  _legend_beside(axis)
 
 
 def draw_over_length(
@@ -75,6 +89,23 @@ def draw_over_length(
     svg: an SVG beside it.
   """
   figure, axis = _panel(curves)
+  over_length(axis, curves, clip_norm=clip_norm)
+  plot.save(figure, path, svg=svg)
+
+
+def over_length(
+  axis: Axes,
+  curves: Mapping[str, tuple[Any, Any, Any]],
+  *,
+  clip_norm: float,
+) -> None:
+  """What `draw_over_length` draws, into axes of your own.
+
+  Args:
+    axis: of a figure with `layout="constrained"`; the legend is beside it.
+    curves: label to lengths `[n]`, norms before clipping `[n]` and after.
+    clip_norm: the threshold, drawn as a line.
+  """
   ticks: set[int] = set()
   norms = [clip_norm]
   for index, (label, (lengths, before, after)) in enumerate(curves.items()):
@@ -90,8 +121,7 @@ def draw_over_length(
   axis.xaxis.set_minor_locator(ticker.NullLocator())
   axis.set_xlabel("length of the sequence [steps]")
   axis.set_ylabel(r"$\|dL_T/d\theta\|$, thin: after clipping")
-  _legend_beside(figure)
-  plot.save(figure, path, svg=svg)
+  _legend_beside(axis)
 
 
 def save_curves(curves: Mapping[str, Any], path: pathlib.Path) -> np.ndarray:
@@ -130,5 +160,10 @@ def _threshold() -> dict[str, Any]:
   return plot.ROLES["threshold"]
 
 
-def _legend_beside(figure) -> None:
-  figure.legend(loc="outside right upper", frameon=False, handlelength=3)
+def _legend_beside(axis) -> None:
+  axis.get_figure().legend(
+    *axis.get_legend_handles_labels(),
+    loc="outside right upper",
+    frameon=False,
+    handlelength=3,
+  )

@@ -4,6 +4,9 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
 from seqjax.show import plot
 
 
@@ -28,8 +31,29 @@ def draw(
     name: of the task that was learned.
     svg: an SVG beside it.
   """
-  longest = max(distances)
   figure, (axis,) = plot.figure(9, 1.8 + 0.42 * len(rows))
+  horizon_and_learned(axis, rows, distances=distances, share=share, name=name)
+  plot.save(figure, path, svg=svg)
+
+
+def horizon_and_learned(
+  axis: Axes,
+  rows: Mapping[str, tuple[int, int | None]],
+  *,
+  distances: Sequence[int],
+  share: float,
+  name: str,
+) -> None:
+  """What `draw` draws, into axes of your own.
+
+  Args:
+    axis: of a figure with `layout="constrained"`; the legend is above it.
+    rows: as for `draw`, and so are the others.
+    distances: that were tried, growing.
+    share: of the gradient.
+    name: of the task that was learned.
+  """
+  longest = max(distances)
   blue: dict[str, Any] = {
     "facecolor": "white",
     "edgecolor": plot.COLORS[0],
@@ -63,7 +87,8 @@ def draw(
     f"steps between what is told and what is asked ({plot.text(name)})"
   )
   axis.grid(False, axis="y")
+  figure = axis.get_figure()
+  assert isinstance(figure, Figure)
   plot.legend_above(
     figure, axis, title="gradient before training (blue), learning (orange)"
   )
-  plot.save(figure, path, svg=svg)

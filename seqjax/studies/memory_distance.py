@@ -7,6 +7,7 @@ distances until it fails, and writes `metrics.jsonl` (one line a point) and
 
 import pathlib
 import time
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -42,7 +43,9 @@ def check(config: Config) -> None:
       _at(point, distance)
 
 
-def run(config: Config, directory: pathlib.Path) -> None:
+def run(
+  config: Config, directory: pathlib.Path
+) -> dict[str, tuple[int, int | None]]:
   """Trains cell after cell, distance after distance; draws the figure.
 
   A distance counts as learned if the loss on new examples is at most
@@ -50,14 +53,20 @@ def run(config: Config, directory: pathlib.Path) -> None:
   `metrics.jsonl` already holds are not trained again: after a stop the same
   command goes on.
 
+  Returns:
+    Label to the horizon before training and the longest distance learned, None
+    for none: the rows of `show.memory`.
+
   Raises:
     InputError: see `check`; found before hours are spent.
   """
   check(config)
   distances, jobs = tuple(config.distances), _points(config)
-  horizons = {}
+  horizons, starts = {}, {}
   for label, point in jobs.items():
-    horizons[label] = _horizon_at_start(_at(point, distances[-1]), config)
+    task = _at(point, distances[-1])
+    starts[label] = jax.jit(jax.vmap(task.init))(_keys(config)[:, 0])
+    horizons[label] = _horizon_at_start(task, starts[label], config)
     print(
       f"{label}: horizon {horizons[label]} steps before training", flush=True
     )
@@ -68,7 +77,7 @@ def run(config: Config, directory: pathlib.Path) -> None:
       if record is None:
         begin = time.monotonic()
         record = {"kind": "distance", "cell": label, "distance": distance}
-        record |= _measure(_at(point, distance), config)
+        record |= _measure(_at(point, distance), starts[label], config)
         record["seconds"] = round(time.monotonic() - begin, 1)
         done[label, distance] = record
         files.write_records(directory, done.values())
@@ -80,8 +89,20 @@ def run(config: Config, directory: pathlib.Path) -> None:
     label: [done[label, d] for d in distances if (label, d) in done]
     for label in jobs
   }
-  draw(results, horizons, directory, config)
+  rows = {}
+  for label, points in results.items():
+    reached = [r["distance"] for r in points if r["learned"]]
+    rows[label] = horizons[label], max(reached, default=None)
+  memory.draw(
+    rows,
+    directory / "memory_distance.png",
+    distances=distances,
+    share=config.horizon,
+    name=config.data.name,
+    svg=True,
+  )
   print(f"Horizon and learned distance: {directory / 'memory_distance.png'}")
+  return rows
 
 
 def _points(config: Config) -> dict[str, Config]:
@@ -100,16 +121,29 @@ def _at(point: Config, distance: int) -> long_memory.LongMemory:
   return long_memory.LongMemory(point)
 
 
-def _measure(task: long_memory.LongMemory, config: Config) -> dict:
-  """Trains all seeds as one program; the loop is inside."""
+def _keys(config: Config) -> jax.Array:
+  """`[seeds, 3]`: for the parameters, for training, for evaluation."""
+  keys = jax.random.split(jax.random.key(config.seed), config.num_seeds)
+  return jax.vmap(lambda key: jax.random.split(key, 3))(keys)
+
+
+def _measure(
+  task: long_memory.LongMemory, start: Any, config: Config
+) -> dict[str, Any]:
+  """Trains all seeds as one program; the loop is inside.
+
+  Args:
+    task: at one distance.
+    start: parameters of every seed.
+    config: of the study.
+  """
   transform = optax.chain(
     optax.clip_by_global_norm(config.clip_norm),
     optax.adam(config.learning_rate),
   )
 
-  def one(key):
-    key_init, key_train, key_eval = jax.random.split(key, 3)
-    params = task.init(key_init)
+  def one(params, keys):
+    _, key_train, key_eval = keys
 
     def step(state, index):
       params, opt_state = state
@@ -124,15 +158,16 @@ def _measure(task: long_memory.LongMemory, config: Config) -> dict:
     state = params, transform.init(params)
     (params, _), _ = lax.scan(step, state, jnp.arange(config.steps))
     batch = task.draw(key_eval, config.eval_batch_size)
-    return _mean(*task.evaluate(params, batch, ())[0]["loss"])
+    loss = _mean(*task.evaluate(params, batch, ())[0]["loss"])
+    return loss, _curves(task, params, batch)
 
-  keys = jax.random.split(jax.random.key(config.seed), config.num_seeds)
-  losses = jax.device_get(jax.jit(jax.vmap(one))(keys))
+  losses, curves = jax.device_get(jax.jit(jax.vmap(one))(start, _keys(config)))
   learned = losses <= config.learned * task.baseline
   return {
     "losses": [float(loss) for loss in losses],
     "baseline": task.baseline,
     "learned": bool(learned.mean() > 0.5),
+    "horizons": [memory_horizon(curve, config.horizon) for curve in curves],
   }
 
 
@@ -140,18 +175,22 @@ def _mean(total: jax.Array, count: jax.Array) -> jax.Array:
   return total / count
 
 
-def _horizon_at_start(task: long_memory.LongMemory, config: Config) -> int:
+def _curves(task: long_memory.LongMemory, params: Any, batch: Any) -> jax.Array:
+  """Norms of the gradient over lag, `[batch, time]`."""
+  return by_lag(together(task.gradient_norms(params, batch, ())[0]))
+
+
+def _horizon_at_start(
+  task: long_memory.LongMemory, start: Any, config: Config
+) -> int:
   """Steps until `config.horizon` of the gradient is left, before training."""
 
-  def one(key):
-    key_init, _, key_eval = jax.random.split(key, 3)
-    batch = task.draw(key_eval, config.eval_batch_size)
-    norms, _ = task.gradient_norms(task.init(key_init), batch, ())
-    return by_lag(together(norms))
+  def one(params, key):
+    batch = task.draw(key, config.eval_batch_size)
+    return _curves(task, params, batch)
 
-  keys = jax.random.split(jax.random.key(config.seed), config.num_seeds)
-  curves = np.asarray(jax.jit(jax.vmap(one))(keys))
-  return memory_horizon(curves, config.horizon)
+  curves = jax.jit(jax.vmap(one))(start, _keys(config)[:, 2])
+  return memory_horizon(np.asarray(curves), config.horizon)
 
 
 def _line(record: dict) -> str:
@@ -160,32 +199,4 @@ def _line(record: dict) -> str:
   return (
     f"{record['cell']}, distance {record['distance']}: {word} (losses {losses};"
     f" without memory {record['baseline']:.2g}; {record['seconds']} s)"
-  )
-
-
-def draw(
-  results: dict[str, list[dict]],
-  horizons: dict[str, int],
-  directory: pathlib.Path,
-  config: Config,
-) -> None:
-  """A row a cell: horizon before training, and what was learned.
-
-  Args:
-    results: label to the records of its distances, growing.
-    horizons: label to steps, measured over the longest distance.
-    directory: receives `memory_distance.png` and `.svg`.
-    config: for the words on the axes.
-  """
-  rows = {}
-  for label, points in results.items():
-    reached = [r["distance"] for r in points if r["learned"]]
-    rows[label] = horizons[label], max(reached, default=None)
-  memory.draw(
-    rows,
-    directory / "memory_distance.png",
-    distances=config.distances,
-    share=config.horizon,
-    name=config.data.name,
-    svg=True,
   )

@@ -366,6 +366,21 @@ def test_the_first_bad_lag_is_named(bad):
   np.testing.assert_allclose(found.rate, 0.9)
 
 
+@pytest.mark.parametrize("peepholes", [False, True])
+def test_gate_values(peepholes):
+  """The cell of an LSTM from its gates, unit by unit."""
+  cell = seqjax.LSTM(5, peepholes=peepholes)
+  params = wide(cell.init(jax.random.key(0), 3))
+  carry = wide(cell.initial_carry(params, (2,)))
+  x = draw(2, 3)
+  gates = gradients.gate_values(cell, params, carry, x)
+  new, _ = cell.step(params, carry, x)
+  np.testing.assert_allclose(new.h, gates["o"] * jnp.tanh(new.c), rtol=1e-9)
+  stored = (new.c - gates["f"] * carry.c) / gates["i"]
+  assert list(gates) == ["i", "f", "o"]
+  assert (jnp.abs(stored) < 1).all()
+
+
 def test_gates():
   cell = LSTM(4, peepholes=True)
   params = wide(cell.init(jax.random.key(0), D))

@@ -59,6 +59,26 @@ def test_what_is_given_and_what_comes(directory):
   assert all(len(said) == 3 for said, _ in ranked)
 
 
+def test_states_of_a_run_step_by_step(directory):
+  """What `Run.apply` says of a language model."""
+  run = seqjax.load(directory)
+  ids = run.task.tokens.encode("The cat")
+
+  def step(carry, token):
+    carry, logits = run.apply(run.params, carry, token, method="step")
+    return carry, (carry, logits[0])
+
+  start = run.apply(run.params, 1, method="initial_carry")
+  last, (states, logits) = jax.lax.scan(step, start, ids[:, None])
+  carry, at_once = run.apply(run.params, ids[None])
+  np.testing.assert_allclose(logits, at_once[0], atol=1e-5)
+  for one, other, all_steps in zip(
+    *map(jax.tree.leaves, (last, carry, states)), strict=True
+  ):
+    np.testing.assert_allclose(one, other, atol=1e-5)
+    np.testing.assert_array_equal(all_steps[-1], one)
+
+
 def test_a_run_tells_what_it_is(directory):
   run = seqjax.load(str(directory))
   assert "complete" in dir(run)

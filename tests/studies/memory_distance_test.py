@@ -25,17 +25,22 @@ def sweep(*cells):
 
 def test_the_sweep_learns_what_is_near_and_goes_on(tmp_path, capsys):
   config = sweep("elman_tanh")
-  memory_distance.run(config, tmp_path)
+  rows = memory_distance.run(config, tmp_path)
+  assert list(rows) == ["Elman tanh, Glorot"]
+  assert rows["Elman tanh, Glorot"][1] == 4
   lines = (tmp_path / "metrics.jsonl").read_text()
   records = [json.loads(line) for line in lines.splitlines()]
   assert [(r["distance"], r["learned"]) for r in records] == [
     (4, True),
     (64, False),
   ]
+  # After training, of both seeds: up to the length of the sentence.
+  assert [len(r["horizons"]) for r in records] == [2, 2]
+  assert all(0 < h <= r["distance"] + 5 for r in records for h in r["horizons"])
   assert (tmp_path / "memory_distance.png").stat().st_size > 5000
   assert (tmp_path / "memory_distance.svg").exists()
   # Again: what is on record is not trained a second time.
-  memory_distance.run(config, tmp_path)
+  assert memory_distance.run(config, tmp_path) == rows
   assert (tmp_path / "metrics.jsonl").read_text() == lines
   assert "Elman tanh, Glorot: horizon" in capsys.readouterr().out
 
