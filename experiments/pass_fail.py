@@ -44,6 +44,7 @@ def get_config(variant="students"):
   config.model.embed_size = 0
   config.model.pool = "last"
   config.model.compute_dtype = "float32"
+  config.model.input_noise = 0.0
   config.model.input_dropout = 0.0
   config.model.dropout = 0.1
   config.model.word_dropout = 0.0

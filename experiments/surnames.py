@@ -46,6 +46,7 @@ def get_config(variant="generated"):
   config.model.compute_dtype = "float32"
   config.model.method = "auto"
   config.model.gradient = "bptt"
+  config.model.input_noise = 0.0
   config.model.input_dropout = 0.2  # on what the first layer reads
   config.model.dropout = 0.2
   config.model.word_dropout = 0.0  # share of symbols read as unknown

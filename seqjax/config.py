@@ -8,7 +8,7 @@ import pkgutil
 import re
 import traceback
 import types
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from ml_collections import config_dict
@@ -101,7 +101,11 @@ def missing_fields() -> Iterator[None]:
 
 
 def find_module(
-  field: str, name: str, package: str, holds: Sequence[str] = ()
+  field: str,
+  name: str,
+  package: str,
+  holds: Sequence[str] = (),
+  listed: Callable[[Any], Any] = bool,
 ) -> types.ModuleType:
   """The module that a config names.
 
@@ -111,6 +115,7 @@ def find_module(
       found on the import path of this process.
     package: where our own are.
     holds: what it must have.
+    listed: whether a module is one to name in a message.
 
   Raises:
     InputError: no such module, or it lacks what it must have; the message
@@ -128,6 +133,7 @@ def find_module(
     for module in modules
     if module.name != "base"
     and all(hasattr(_import(f"{package}.{module.name}"), e) for e in holds)
+    and listed(_import(f"{package}.{module.name}"))
   ]
   reason = ""
   if lacking and found is not None:

@@ -7,7 +7,8 @@ import pathlib
 import numpy as np
 import pytest
 
-from seqjax.data import conll, formats, series
+from seqjax.data import conll, formats, series, signals
+from seqjax.tasks import base
 from seqjax.train import folds, loop
 from tests.experiments import load
 
@@ -20,6 +21,8 @@ pytestmark = pytest.mark.skipif(
   not (DATA / "names").is_dir(), reason="the files are not here"
 )
 
+ARCHIVE = "time_series_classes"
+
 # experiment: where its file is, and the sizes of its parts.
 PARTS = {
   "sentiment:sst2": ("sst2", [6_920, 872, 1_821]),
@@ -28,6 +31,10 @@ PARTS = {
   "dna:splice": ("splice/splice.data", [2_866, 0, 324]),
   "dna:binding": ("tf_binding", [1_297, 203, 500]),
   "pass_fail:uci": ("student_uci/student-por.csv", [584, 0, 65]),
+  "signals:vowels": (f"{ARCHIVE}/JapaneseVowels_TRAIN.ts", [270, 0, 370]),
+  "signals:motions": (f"{ARCHIVE}/BasicMotions_TRAIN.ts", [40, 0, 40]),
+  "signals:gunpoint": (f"{ARCHIVE}/GunPoint_TRAIN.tsv", [50, 0, 150]),
+  "signals:power": (f"{ARCHIVE}/ItalyPowerDemand_TRAIN.ts", [67, 0, 1_029]),
 }
 
 
@@ -40,6 +47,30 @@ def test_classes(name):
   assert [len(part) for part in parts] == pytest.approx(sizes, abs=4)
   total = {"sentiment:sst2": 9_613, "surnames:names": 18_012}
   assert sum(map(len, parts)) == total.get(name, sum(sizes))
+
+
+@pytest.mark.parametrize(
+  ("variant", "expected"),
+  [("vowels", 93.5), ("motions", 57.5), ("gunpoint", 91.3), ("power", 95.5)],
+)
+def test_the_nearest_neighbour_of_signals(variant, expected):
+  path, _ = PARTS[f"signals:{variant}"]
+  config = load(f"signals:{variant}")
+  config.data.path = str(DATA / path)
+  found = base.create(base.resolve(config)).baselines("test")
+  assert 100 * found["nearest_neighbour"] == pytest.approx(expected, abs=0.05)
+
+
+def test_both_forms_of_the_archive_are_the_same():
+  rows = [
+    signals.read(
+      DATA / ARCHIVE / f"GunPoint_TRAIN.{kind}", load("signals").data
+    )
+    for kind in ("ts", "tsv")
+  ]
+  for (_, one), (_, other) in zip(*rows, strict=True):
+    assert one.label == other.label
+    np.testing.assert_allclose(one.values, other.values, atol=1e-6)
 
 
 def test_wnut17():
@@ -116,6 +147,12 @@ def test_binding_sites_are_found(tmp_path):
 @pytest.mark.slow
 def test_sentiment(tmp_path):
   assert evaluate("sentiment:sst2", tmp_path, "sst2")["accuracy"] > 0.80
+
+
+@pytest.mark.slow
+def test_motions(tmp_path):
+  path, _ = PARTS["signals:motions"]
+  assert evaluate("signals:motions", tmp_path, path)["accuracy"] > 0.95
 
 
 @pytest.mark.slow

@@ -19,8 +19,15 @@ A format is a module that holds
     unknown                      the id of what training lacks; None where
                                  inputs are vectors
   show(inputs) -> str          an input in one line, for a person
-  SHOWN                        where there is something to tell: examples, the
-                               predictions for which a run ends with
+
+and, where there is something of the kind,
+
+  SHOWN                        examples, the predictions for which a run ends
+                               with
+  BASELINES                    `{name: function}`, what to compare a model with,
+                               see `baselines`
+  steps(inputs)                an input step by step, to show what a model looks
+                               at: words, or float `[time, columns]`
 """
 
 import types

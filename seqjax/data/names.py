@@ -61,6 +61,11 @@ def show(inputs: str) -> str:
   return text.shorten(inputs)
 
 
+def steps(inputs: str) -> list[str]:
+  """Its letters."""
+  return list(inputs)
+
+
 def read_folder(folder: str | pathlib.Path) -> list[Example]:
   """All `*.txt` of a folder; a name twice in a class is taken once.
 

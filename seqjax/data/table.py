@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from seqjax.config import Config
-from seqjax.data import columns, text
+from seqjax.data import baselines, columns, text
 from seqjax.data.examples import (
   Example,
   Splits,
@@ -29,6 +29,7 @@ from seqjax.errors import InputError
 FINAL_GRADE = "G3"
 PASS_GRADE = 10  # from here on is a pass
 EARLIER_GRADES = "G1", "G2"
+BASELINES = {"logistic_regression": baselines.logistic_regression}
 
 
 def load(data: Config, seed: int) -> Splits:

@@ -76,6 +76,11 @@ def show(inputs: list[str]) -> str:
   return text.shorten(" ".join(inputs))
 
 
+def steps(inputs: list[str]) -> list[str]:
+  """Its words."""
+  return list(inputs)
+
+
 def read(path: str | pathlib.Path) -> list[Example]:
   """The examples of a file; a text is a list of words, parted by blanks.
 

@@ -35,6 +35,8 @@ class ManyToOne(nnx.Module):
     pool: "last", "mean" or "attention".
     dropout: rate before the read-out, used only where a key is given.
     input_dropout: rate on what the first layer reads, likewise.
+    input_noise: standard deviation of noise on it, likewise (Bishop 1995,
+      "Training with noise is equivalent to Tikhonov regularization").
 
   Raises:
     ValueError: `pool` is none of the three.
@@ -51,6 +53,7 @@ class ManyToOne(nnx.Module):
     pool: str = "last",
     dropout: float = 0.0,
     input_dropout: float = 0.0,
+    input_noise: float = 0.0,
     compute_dtype: str = "float32",
     key: jax.Array | None = None,
     rngs: nnx.Rngs | None = None,
@@ -61,6 +64,7 @@ class ManyToOne(nnx.Module):
     self.vocab_size, self.embed_size = vocab_size, embed_size
     self.pool, self.compute_dtype = pool, compute_dtype
     self.dropout, self.input_dropout = dropout, input_dropout
+    self.input_noise = input_noise
     if vocab_size and embed_size:
       rngs = nnx.Rngs(embed_key)
       self.embed = nnx.Embed(vocab_size, embed_size, rngs=rngs)
@@ -100,6 +104,10 @@ class ManyToOne(nnx.Module):
     """
     keys = (None,) * 3 if key is None else jax.random.split(key, 3)
     vectors = drop(self._vectors(inputs), self.input_dropout, keys[0])
+    if keys[0] is not None and self.input_noise:
+      noise_key = jax.random.fold_in(keys[0], 1)
+      noise = jax.random.normal(noise_key, vectors.shape, vectors.dtype)
+      vectors = vectors + self.input_noise * noise
     _, outputs = self.rnn(vectors, key=keys[1], lengths=lengths)
     pooled, weights = self._pool(outputs, lengths)
     return self._head(drop(pooled, self.dropout, keys[2])), weights

@@ -1,7 +1,7 @@
 """What a classifier gets right and wrong."""
 
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,20 @@ def report(part: str, true, predicted, names: Sequence[str]) -> str:
     zero_division=_ZERO,
   )
   return f"{part} part, {len(true)} examples\n{table}"
+
+
+def beside(accuracy: float, baselines: Mapping[str, float]) -> list[str]:
+  """Lines: the accuracy, and what it is to be compared with, best first.
+
+  Args:
+    accuracy: of the model.
+    baselines: name to accuracy.
+  """
+  lines = [f"{'accuracy':<20}{accuracy:>8.1%}"]
+  for name, value in sorted(baselines.items(), key=lambda pair: -pair[1]):
+    better = ", better than the model" if value > accuracy else ""
+    lines.append(f"{name.replace('_', ' '):<20}{value:>8.1%}{better}")
+  return lines
 
 
 def surest_mistakes(

@@ -269,20 +269,26 @@ def find(config: Config, run: pathlib.Path | None = None) -> type[Task]:
   name = settings.get(config, "task")
   if run and "." in (name or "") and name not in sys.modules:
     print(f"{run} names the task {name}, importing it", file=sys.stderr)
-  module = settings.find_module("config.task", name, tasks.__name__)
-  found = [
-    member
-    for _, member in inspect.getmembers(module, inspect.isclass)
-    if issubclass(member, Task)
-    and member.__module__ == module.__name__
-    and not inspect.isabstract(member)
-  ]
+  package = tasks.__name__
+  module = settings.find_module("config.task", name, package, listed=_tasks)
+  found = _tasks(module)
   if len(found) != 1:
     raise InputError(
       f"config.task is {config.task!r}, a module with {len(found)} subclasses"
       " of seqjax.tasks.base.Task, expected one"
     )
   return found[0]
+
+
+def _tasks(module: Any) -> list[type[Task]]:
+  """The subclasses of `Task` that a module defines."""
+  return [
+    member
+    for _, member in inspect.getmembers(module, inspect.isclass)
+    if issubclass(member, Task)
+    and member.__module__ == module.__name__
+    and not inspect.isabstract(member)
+  ]
 
 
 def resolve(config: Config) -> Config:

@@ -11,18 +11,17 @@ import numpy as np
 import optax
 
 from seqjax import config as settings
-from seqjax import files, nn
-from seqjax.data import batching, formats
+from seqjax import nn
+from seqjax.data import baselines, batching, formats
 from seqjax.data.examples import (
   Splits,
   check_several,
-  held_out,
   label_ids,
 )
-from seqjax.errors import extra
+from seqjax.errors import InputError, extra
 from seqjax.models import layers
 from seqjax.models.many_to_one import POOLS, ManyToOne
-from seqjax.tasks import base
+from seqjax.tasks import base, calibration
 
 _ZERO: Any = 0  # of a class that nothing was found of
 
@@ -52,21 +51,23 @@ class Classification(base.Task):
     rates = "dropout", "input_dropout", "word_dropout", "label_smoothing"
     settings.rate(config, *(f"model.{rate}" for rate in rates))
     settings.at_least(config, 0, "model.embed_size")
+    settings.at_least(config, 0.0, "model.input_noise")
     settings.one_of(config, POOLS, "model.pool")
-    self._format = formats.find(config.data.format)
+    self.format = formats.find(config.data.format)
     self._make = layers.create(config.model)
+    self._beside: dict[str, dict[str, float]] = {}  # see `baselines`
 
   @functools.cached_property
   def splits(self) -> Splits:
     """The examples of each part."""
-    return self._format.load(self.config.data, self.config.seed)
+    return self.format.load(self.config.data, self.config.seed)
 
   @functools.cached_property
   def encoder(self) -> Any:
     """From an input to an array."""
     if self.saved:
-      return self._format.Encoder(**self.saved["encoder"])
-    return self._format.Encoder.fit(
+      return self.format.Encoder(**self.saved["encoder"])
+    return self.format.Encoder.fit(
       self.splits.train, self.config.data, self.config.seed
     )
 
@@ -98,6 +99,7 @@ class Classification(base.Task):
       embed_size=model.embed_size,
       pool=model.pool,
       input_dropout=model.input_dropout,
+      input_noise=model.input_noise,
       dropout=model.dropout,
       compute_dtype=model.compute_dtype,
       key=key,
@@ -139,7 +141,7 @@ class Classification(base.Task):
     )
 
   def train_batches(self):
-    _sklearn_metrics()  # evaluation needs them: said now, not after a while
+    sklearn_metrics()  # evaluation needs them: said now, not after a while
     return self._loaders["train"].train()
 
   def evaluation_batches(self, split):
@@ -169,43 +171,50 @@ class Classification(base.Task):
     found = jax.nn.softmax(logits), batch.labels, batch.indices, batch.weights
     return _metrics(logits, batch), carry, found
 
-  @functools.cached_property
-  def _logistic_regression(self) -> Any:
-    """scikit-learn's; None where inputs are sequences, longer than a step."""
-    arrays, labels = self._encoded["train"]
-    if self.encoder.vocab_size or len(arrays[0]) != 1:
-      return None
-    with extra():
-      from sklearn import linear_model
+  def baselines(self, split: str) -> dict[str, float]:
+    """The accuracies of what needs no network, in a part that is not empty.
 
-    baseline = linear_model.LogisticRegression(max_iter=2_000)
-    return baseline.fit(np.concatenate(arrays), labels)
+    `majority` is always the commonest class of training; the others are those
+    of the format, see `data.baselines`.
+    """
+    if split not in self._beside:
+      others = getattr(self.format, "BASELINES", {})
+      arrays, labels = self._encoded[split]
+      said = {
+        name: classify(*self._encoded["train"], arrays)
+        for name, classify in {"majority": baselines.majority, **others}.items()
+      }
+      self._beside[split] = {
+        name: float((predicted == labels).mean())
+        for name, predicted in said.items()
+        if predicted is not None
+      }
+    return self._beside[split]
 
   def scores(self, outputs, split):
-    """The mean recall of all classes, and logistic regression's accuracy.
+    """The mean recall of all classes, calibration, and baselines.
 
-    `balanced_accuracy` counts no class for more than another.
-    `logistic_regression` is scikit-learn's by the same arrays, where each is
-    one vector.
+    `balanced_accuracy` counts no class for more than another;
+    `calibration_error` is the expected one, see `calibration`; the rest are
+    accuracies, see `baselines`.
     """
     if not outputs:
       return {}
-    rows, true = _in_order(outputs)
+    rows, true = in_order(outputs)
     # The mean over the classes that there are, as scikit-learn has it; that
     # warns of predictions of a class that is not among them.
-    recall = _sklearn_metrics().recall_score(
+    recall = sklearn_metrics().recall_score(
       true,
       rows.argmax(-1),
       labels=np.unique(true),
       average="macro",
       zero_division=_ZERO,
     )
-    values = {"balanced_accuracy": float(recall)}
-    if self._logistic_regression:
-      arrays, labels = self._encoded[split]
-      score = self._logistic_regression.score(np.concatenate(arrays), labels)
-      values["logistic_regression"] = float(score)
-    return values
+    return {
+      "balanced_accuracy": float(recall),
+      "calibration_error": calibration.reliability(rows, true).error,
+      **self.baselines(split),
+    }
 
   def gradient_norms(self, params, batch: Batch, carry):
     del carry
@@ -220,110 +229,109 @@ class Classification(base.Task):
     )
     return norms, batch.lengths
 
-  def predict(self, params, inputs: Sequence[Any]) -> np.ndarray:
+  def predict(
+    self, params, inputs: Sequence[Any], *, calibrated: bool = False
+  ) -> np.ndarray:
     """Probabilities `[inputs, classes]`, the classes those of `labels`.
 
     Args:
       params: the model's parameters.
       inputs: texts, names, sequences; of a table `{column: value}`; images,
-        uint8 `[height, width]`.
+        uint8 `[height, width]`; signals, `[time, columns]`.
+      calibrated: whether to mend how sure they are by a temperature, which is
+        fitted on the validation part; the data is read for it.
 
     Raises:
-      InputError: a text alone, expected a list of them.
+      InputError: a text alone, expected a list of them; `calibrated` without a
+        validation part.
     """
     check_several("inputs", inputs)
+    temperature = self.temperature(params) if calibrated else 1.0
     if not len(inputs):
       return np.zeros((0, len(self.labels)), np.float32)
     arrays = [self.encoder.encode(one) for one in inputs]
     loader = self._loader(arrays, np.zeros(len(arrays), np.int32))
     batches = loader.few_shapes(self.config.eval_batch_size)
-    return _in_order(self.outputs(params, batches))[0]
+    found = in_order(self.outputs(params, batches))[0]
+    return calibration.temper(found, temperature) if calibrated else found
 
-  def predict_mode(self, params, *, input: str = "-") -> str:
+  def temperature(self, params) -> float:
+    """What the validation part asks for, see `calibration.fit_temperature`."""
+    batches = self.evaluation_batches("validation")
+    if not (outputs := self.outputs(params, batches)):
+      raise InputError(
+        "calibrated is True, expected a run with a validation part, which the"
+        " temperature is fitted on"
+      )
+    return calibration.fit_temperature(*in_order(outputs))
+
+  def predict_mode(
+    self,
+    params,
+    *,
+    input: str = "-",
+    probabilities: bool = False,
+    calibrated: bool = False,
+  ) -> str:
     """A line for each input, in their order: the label and its probability.
 
     Args:
       params: the model's parameters.
       input: a file without labels, "-" is standard input: texts, names or
-        sequences a line each, a CSV with a header, or an IDX file.
+        sequences a line each, a CSV with a header, an IDX file, signals.
+      probabilities: whether to write those of all classes, a column each, below
+        a line with their names.
+      calibrated: whether to mend how sure they are by the validation part.
     """
-    rows = self.predict(params, self.encoder.read(input))
-    return "\n".join(
-      f"{self.labels[row.argmax()]}\t{row.max():.4f}" for row in rows
-    )
+    inputs = self.encoder.read(input)
+    rows = self.predict(params, inputs, calibrated=calibrated)
+    lines = []
+    if probabilities:
+      names = (" ".join(label.split()) for label in self.labels)
+      lines.append("\t".join(["label", *names]))
+    for row in rows:
+      shown = row if probabilities else [row.max()]
+      shares = (f"{share:.4f}" for share in shown)
+      lines.append("\t".join([self.labels[row.argmax()], *shares]))
+    return "\n".join(lines)
 
   def showcase(self, params, directory: pathlib.Path) -> str:
-    """Confusion matrix, table of classes, surest mistakes."""
-    from seqjax.show import classes
+    """See `classification_shown`."""
+    from seqjax.tasks import classification_shown
 
-    name = held_out(self.splits)
-    examples = getattr(self.splits, name)
-    _, outputs = self.evaluate_split(params, name)
-    rows, true = _in_order(outputs)
-    said, picture = rows.argmax(-1), directory / "confusion.png"
-    matrix = _sklearn_metrics().confusion_matrix(
-      true, said, labels=range(len(self.labels))
-    )
-    classes.draw_confusion(matrix, self.labels, picture, name)
-    lines = [classes.report(name, true, said, self.labels)]
-    shown = [self._format.show(example.inputs) for example in examples]
-    lines += classes.surest_mistakes(shown, rows, true, self.labels)
-    if made_up := getattr(self._format, "SHOWN", ()):
-      lines.append("Examples made up to tell:")
-      found = self.predict(params, [example.inputs for example in made_up])
-      for example, row in zip(made_up, found, strict=True):
-        label, is_ = self.labels[row.argmax()], example.label
-        shown = self._format.show(example.inputs)
-        is_ = is_ if is_ in self.labels else None
-        lines.append("  " + classes.prediction(shown, label, row.max(), is_))
-    if self.config.model.pool == "attention" and self.encoder.vocab_size:
-      path = directory / "attention.html"
-      self._write_attention(params, examples[:20], path)
-      lines.append(f"What the pooling attends to: {path}")
-    written = "\n".join(lines)
-    files.write(directory / "classes.txt", written + "\n")
-    return f"{written}\nConfusion matrix: {picture}"
+    return classification_shown.show(self, params, directory)
 
   @functools.cached_property
-  def _attend(self):
-    """Probabilities, and what the pooling attends to; jitted."""
-
+  def _look(self):
     @jax.jit
-    def attend(params, batch: Batch):
+    def look(params, batch: Batch):
       logits, weights = self._logits(params, batch, method="read")
       return jax.nn.softmax(logits), weights
 
-    return attend
+    return look
 
-  def _write_attention(self, params, examples, path: pathlib.Path) -> None:
-    """A page of texts on a background as dark as each word is attended to."""
-    from seqjax.show import attention
+  def look(self, params, inputs: Sequence[Any]) -> list[tuple[Any, Any]]:
+    """For each input its probabilities `[classes]`, and what is attended to.
 
-    arrays = [self.encoder.encode(example.inputs) for example in examples]
+    `[time]` or longer, the weights of the steps; by attention pooling alone.
+    """
+    arrays = [self.encoder.encode(one) for one in inputs]
     loader = self._loader(arrays, np.zeros(len(arrays), np.int32))
     found = []
-    for batch in loader.few_shapes(len(arrays)):
-      rows = zip(*map(np.asarray, self._attend(params, batch)), strict=True)
+    for batch in loader.few_shapes(self.config.eval_batch_size):
+      rows = zip(*map(np.asarray, self._look(params, batch)), strict=True)
       found.append((list(rows), batch.indices, batch.weights))
-    pairs = batching.in_order(*zip(*found, strict=True))
-    attention.write(
-      path,
-      [example.inputs for example in examples],
-      [weights for _, weights in pairs],
-      [self.labels[int(row.argmax())] for row, _ in pairs],
-      [float(row.max()) for row, _ in pairs],
-      [example.label for example in examples],
-    )
+    return batching.in_order(*zip(*found, strict=True))
 
 
-def _sklearn_metrics() -> Any:
+def sklearn_metrics() -> Any:
   """Takes a second to import, and is no use to a prediction."""
   with extra():
     from sklearn import metrics
   return metrics
 
 
-def _in_order(outputs) -> tuple[np.ndarray, np.ndarray]:
+def in_order(outputs) -> tuple[np.ndarray, np.ndarray]:
   """`(probabilities, labels)` of all batches, in the order of the examples."""
   rows, labels, indices, weights = zip(*outputs, strict=True)
   return (

@@ -54,6 +54,20 @@ def test_attention_is_a_distribution_over_valid_steps():
   assert (weights[1, 3:] == 0).all()
 
 
+def test_noise_is_on_what_the_first_layer_reads():
+  """With a key alone; of the deviation that is asked for."""
+  model = ManyToOne(
+    layers_of(), 1, input_size=1, pool="mean", input_noise=0.5, key=KEY
+  )
+  inputs = jnp.ones((2_000, 1, 1))
+  assert jnp.ptp(model(inputs)) == 0
+  slope = float(model.head.kernel.get_value()[0, 0])
+  found = model(inputs, key=jax.random.key(1)) / slope
+  assert float(found.std()) == pytest.approx(0.5, rel=0.05)
+  again = model(inputs, key=jax.random.key(2)) / slope
+  assert float(jnp.abs(found - again).mean()) > 0.3
+
+
 def test_mistakes():
   with pytest.raises(ValueError, match="pool is 'max', expected one of"):
     make("max", input_size=3)

@@ -67,6 +67,15 @@ def test_report_is_scikit_learns():
   assert written == f"test part, 4 examples\n{expected}"
 
 
+def test_what_is_better_than_the_model_is_said():
+  lines = classes.beside(0.5, {"majority": 0.25, "nearest_neighbour": 0.75})
+  assert lines == [
+    "accuracy               50.0%",
+    "nearest neighbour      75.0%, better than the model",
+    "majority               25.0%",
+  ]
+
+
 def test_the_surest_mistakes_come_first_with_what_is_true():
   rows = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.7, 0.3]])
   lines = classes.surest_mistakes(

@@ -1,5 +1,6 @@
 """Classification: prediction, scores, folds, labels."""
 
+import collections
 import io
 import json
 import sys
@@ -11,7 +12,7 @@ from sklearn import metrics as sklearn_metrics
 
 from seqjax.data import formats
 from seqjax.errors import InputError
-from seqjax.tasks import base
+from seqjax.tasks import base, calibration
 from seqjax.train import folds, loop
 from tests.experiments import small
 
@@ -38,6 +39,68 @@ def test_logistic_regression_stands_beside_tables():
   task = base.create(base.resolve(config))
   found, _ = task.evaluate_split(task.init(jax.random.key(0)), "test")
   assert found["logistic_regression"] == pytest.approx(0.81, abs=0.04)
+
+
+def test_predict_says_all_probabilities(trained, tmp_path):
+  task, params = trained("surnames")
+  path = tmp_path / "names.txt"
+  path.write_text("Liora\nBrogzak\n\n")
+  head, *lines = task.predict_mode(
+    params, input=str(path), probabilities=True
+  ).split("\n")
+  assert head.split("\t") == ["label", *task.labels]
+  rows = task.predict(params, ["Liora", "Brogzak", ""])
+  assert len(lines) == len(rows)
+  for line, row in zip(lines, rows, strict=True):
+    label, *shares = line.split("\t")
+    assert label == task.labels[row.argmax()]
+    np.testing.assert_allclose(np.array(shares, float), row, atol=5.1e-5)
+
+
+def test_predict_calibrated(trained, tmp_path):
+  """By the temperature of the validation part; classes stay what they are."""
+  task, params = trained("surnames")
+  names = [example.inputs for example in task.splits.validation]
+  true = [task.labels.index(e.label) for e in task.splits.validation]
+  rows = task.predict(params, names)
+  expected = calibration.fit_temperature(rows, true)
+  assert task.temperature(params) == pytest.approx(expected, rel=1e-3)
+  found = task.predict(params, names, calibrated=True)
+  np.testing.assert_allclose(
+    found, calibration.temper(rows, expected), rtol=1e-3
+  )
+  config = task.config.copy_and_resolve_references()
+  config.data.validation = 0.0
+  other = base.create(config, task.directory)
+  with pytest.raises(InputError, match="calibrated is True, expected a run"):
+    other.predict(params, names, calibrated=True)
+
+
+def test_baselines_stand_beside_every_classifier(trained):
+  task, params = trained("signals")
+  found, _ = task.evaluate_split(params, "test")
+  names = "majority", "nearest_neighbour", "mean_regression"
+  assert set(names) <= set(found)
+  count = collections.Counter(e.label for e in task.splits.train)
+  share = [e.label == max(count, key=count.get) for e in task.splits.test]
+  assert found["majority"] == pytest.approx(np.mean(share))
+  rows = task.predict(params, [e.inputs for e in task.splits.test])
+  true = [task.labels.index(e.label) for e in task.splits.test]
+  error = calibration.reliability(rows, true).error
+  assert found["calibration_error"] == pytest.approx(error, abs=1e-4)
+  said = (task.directory / "showcase" / "classes.txt").read_text()
+  assert "nearest neighbour" in said
+  assert "Expected calibration error" in said
+
+
+def test_signals_that_training_cannot_read_are_one_line(trained, tmp_path):
+  task, params = trained("signals")
+  path = tmp_path / "signals.txt"
+  path.write_text("1 2 3\n\n4\n")
+  assert len(task.predict_mode(params, input=str(path)).split("\n")) == 3
+  path.write_text("1 2 3\n1:2\n")
+  with pytest.raises(InputError, match=r":2: 2 dimension\(s\), expected 1"):
+    task.predict_mode(params, input=str(path))
 
 
 def test_predict_from_standard_input(trained, monkeypatch):

@@ -20,6 +20,7 @@ SHOWS = {
   "surnames": ("confusion.png", "classes.txt"),
   "dna": ("confusion.png", "classes.txt"),
   "pixels": ("confusion.png", "classes.txt"),
+  "signals": ("confusion.png", "reliability.png", "attention.png"),
   "ner": ("entities.txt",),
   "forecast": ("forecast.png", "errors.txt"),
   "ball": ("roll_out.gif", "errors.png", "errors.txt"),
@@ -72,7 +73,7 @@ def test_every_variant_of_every_file(name):
     assert variant in doc
 
 
-@pytest.mark.parametrize("name", ["sentiment", "dna", "ner", "forecast"])
+@pytest.mark.parametrize("name", ["sentiment", "signals", "ner", "forecast"])
 def test_how_examples_share_batches_changes_nothing(trained, name):
   task, params = trained(name)
   first, _ = task.evaluate_split(params, "validation")
@@ -125,6 +126,8 @@ MISTAKES = [
   ("sentiment", "model.hidden_size", -3, "hidden_size is -3, expected"),
   ("sentiment", "data.path", "/no/such", "/no/such, which does not exist"),
   ("pixels", "data.order", "columns", "config.data.order is 'columns'"),
+  ("signals", "data.missing", "drop", "config.data.missing is 'drop', expect"),
+  ("signals", "model.input_noise", -1.0, "input_noise is -1.0, expected >= 0"),
   (
     "pass_fail",
     "num_buckets",

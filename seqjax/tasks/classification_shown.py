@@ -1,0 +1,99 @@
+"""What a person looks at when a classifier has been trained."""
+
+import pathlib
+from collections import Counter
+from typing import Any
+
+import numpy as np
+
+from seqjax import files
+from seqjax.data.examples import held_out
+from seqjax.tasks import calibration
+from seqjax.tasks.classification import in_order, sklearn_metrics
+
+
+def show(task: Any, params: Any, directory: pathlib.Path) -> str:
+  """Confusion matrix, table of classes, baselines, surest mistakes, trust.
+
+  Args:
+    task: a `Classification`.
+    params: the model's parameters.
+    directory: where `classes.txt` and the pictures are written.
+
+  Returns:
+    What is in `classes.txt`.
+  """
+  from seqjax.show import classes  # pictures are no use to a prediction
+
+  name = held_out(task.splits)
+  examples = getattr(task.splits, name)
+  _, outputs = task.evaluate_split(params, name)
+  rows, true = in_order(outputs)
+  said, picture = rows.argmax(-1), directory / "confusion.png"
+  matrix = sklearn_metrics().confusion_matrix(
+    true, said, labels=range(len(task.labels))
+  )
+  classes.draw_confusion(matrix, task.labels, picture, name)
+  lines = [classes.report(name, true, said, task.labels)]
+  lines += classes.beside(float((said == true).mean()), task.baselines(name))
+  shown = [task.format.show(example.inputs) for example in examples]
+  lines += classes.surest_mistakes(shown, rows, true, task.labels)
+  if made_up := getattr(task.format, "SHOWN", ()):
+    lines.append("Examples made up to tell:")
+    found = task.predict(params, [example.inputs for example in made_up])
+    for example, row in zip(made_up, found, strict=True):
+      label, is_ = task.labels[row.argmax()], example.label
+      line = task.format.show(example.inputs)
+      is_ = is_ if is_ in task.labels else None
+      lines.append("  " + classes.prediction(line, label, row.max(), is_))
+  lines.append(_reliability(task, params, rows, true, name, directory))
+  if task.config.model.pool == "attention" and hasattr(task.format, "steps"):
+    path = _attention(task, params, examples, directory)
+    lines.append(f"What the pooling attends to: {path}")
+  written = "\n".join(lines)
+  files.write(directory / "classes.txt", written + "\n")
+  return f"{written}\nConfusion matrix: {picture}"
+
+
+def _reliability(task, params, rows, true, part, directory) -> str:
+  """Draws how far to trust the model, and tells what would mend it."""
+  from seqjax.show import reliability
+
+  found = {"as trained": calibration.reliability(rows, true)}
+  line = f"Expected calibration error {found['as trained'].error:.3f}"
+  if task.splits.validation:
+    temperature = task.temperature(params)
+    name = f"with temperature {temperature:.2f}"
+    tempered = calibration.temper(rows, temperature)
+    found[name] = calibration.reliability(tempered, true)
+    line += f", {name} (fitted on validation) {found[name].error:.3f}"
+  path = directory / "reliability.png"
+  reliability.draw(path, found, part)
+  return f"{line}: {path}"
+
+
+def _attention(task, params, examples, directory) -> pathlib.Path:
+  """Words on a page, or numbers in a picture; some of each class."""
+  from seqjax.show import attention, signals
+
+  seen: Counter[str] = Counter()
+  chosen = []
+  for example in examples:
+    if seen[example.label] < max(3, 20 // len(task.labels)):
+      chosen.append(example)
+    seen[example.label] += 1
+  inputs = [example.inputs for example in chosen]
+  pairs = task.look(params, inputs)
+  steps = [task.format.steps(one) for one in inputs]
+  numbers = isinstance(steps[0], np.ndarray)
+  path = directory / ("attention.png" if numbers else "attention.html")
+  write = signals.draw if numbers else attention.write
+  write(
+    path,
+    steps,
+    [weights for _, weights in pairs],
+    [task.labels[int(row.argmax())] for row, _ in pairs],
+    [float(row.max()) for row, _ in pairs],
+    [example.label for example in chosen],
+  )
+  return path
