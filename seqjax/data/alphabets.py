@@ -15,6 +15,7 @@ peptides"; J, U and O were added to them later.
 """
 
 import dataclasses
+import functools
 from typing import NamedTuple
 
 import numpy as np
@@ -44,23 +45,27 @@ class Alphabet:
   kind: str
   motif: tuple[str, str]
 
+  @functools.cached_property
+  def _shares(self) -> dict[str, list[float]]:
+    stands = {letter: letter for letter in self.letters} | self.others
+    return {
+      letter: [(one in may_be) / len(may_be) for one in self.letters]
+      for letter, may_be in stands.items()
+    }
+
   def one_hot(self, sequence: str) -> np.ndarray:
     """`[length, letters]`; capitals and small letters are the same.
 
     Raises:
       ValueError: a letter that is none of this alphabet.
     """
-    rows = {letter: letter for letter in self.letters} | self.others
+    known = self._shares
     for letter in sequence.upper():
-      if letter not in rows:
+      if letter not in known:
         raise ValueError(
-          f"{letter!r} is no {self.kind}, expected one of {''.join(rows)}"
+          f"{letter!r} is no {self.kind}, expected one of {''.join(known)}"
         )
-    shares = {
-      letter: [(one in stands) / len(stands) for one in self.letters]
-      for letter, stands in rows.items()
-    }
-    found = [shares[letter] for letter in sequence.upper()]
+    found = [known[letter] for letter in sequence.upper()]
     return np.array(found, np.float32).reshape(-1, len(self.letters))
 
   def check(self, sequence: str, where: str) -> str:

@@ -1,4 +1,4 @@
-"""A tag for every token: people, organisations, times."""
+"""A tag for every token: names in sentences, the structure of proteins."""
 
 import functools
 import pathlib
@@ -10,90 +10,94 @@ import numpy as np
 
 from seqjax import config as settings
 from seqjax import files, nn
-from seqjax.data import batching, conll
-from seqjax.data.examples import Splits, check_several, held_out
-from seqjax.errors import extra
+from seqjax.data import batching, formats
+from seqjax.data.examples import Splits, Tagged, check_several, held_out
 from seqjax.models import layers
-from seqjax.models.tagger import Tagger
+from seqjax.models.aligned import READ_OUTS, Aligned
 from seqjax.nn import crf
 from seqjax.tasks import base
 
-_ZERO: Any = 0  # of a kind that nothing was found of
+# Where the parameters are of what a format embeds.
+_PARAMETERS = {"char_embed": "chars.embed"}
 
 
 class Batch(NamedTuple):
-  """Padded sentences; a row without one has weight 0."""
+  """Padded sequences; a row without one has weight 0."""
 
-  tokens: conll.Encoded  # [batch, time, ...]
+  tokens: Any  # the encoder's arrays [batch, time, ...]
   tags: Any  # int32 [batch, time]
   lengths: Any  # int32 [batch]
   weights: Any  # float32 [batch]
-  indices: Any  # int32 [batch], the sentence's place in its split
+  indices: Any  # int32 [batch], the sequence's place in its split
 
 
 class Tagging(base.Task):
-  """BIO tags by a BiLSTM-CRF; see `data.conll` for the format.
+  """Tags of the tokens of a format, see `data.formats`, by `Aligned`.
 
-  Vocabularies are those of the training part; tags too, a new one elsewhere is
-  an error.
+  What the encoder knows is of the training part; tags too, a new one elsewhere
+  is an error. Tags that are BIO, of phrases, are so in what is found.
   """
 
-  unit = "sentences"
-  loss_unit = "nats/sentence"
+  unit = "sequences"
+  loss_unit = "nats/sequence"
   modes = ("tag",)
 
   def __init__(self, config, saved=None):
     super().__init__(config, saved)
+    model = config.model
     settings.at_least(config, 1, "eval_batch_size", "num_buckets")
     settings.rate(config, "model.dropout", "model.word_dropout")
-    sizes = "embed_size", "shape_embed_size", "char_embed_size"
-    settings.at_least(config, 1, *(f"model.{size}" for size in sizes))
-    settings.at_least(config, 1, "model.char_hidden_size", "data.min_count")
-    model = config.model
+    settings.at_least(config, 0, "model.neighbours")
+    settings.at_least(config, min(model.neighbours, 1), "model.filters")
+    settings.one_of(config, READ_OUTS, "model.read_out")
+    settings.one_of(config, ("path", "steps"), "model.decode")
+    self._format = formats.find(config.data.format, formats.HOLDS_TAGS)
+    self._embeds = self._format.Encoder.embeds
+    settings.at_least(config, 1, *(f"model.{e}_size" for e in self._embeds))
     self._make = layers.create(model)
-    self._make_chars = layers.create(
-      model, hidden_size=model.char_hidden_size, num_layers=1
-    )
+    self._spelled: dict[str, Any] = {}
+    if "char_embed" in self._embeds:
+      settings.at_least(config, 1, "model.char_hidden_size")
+      size = model.char_hidden_size
+      make = layers.create(model, hidden_size=size, num_layers=1)
+      self._spelled = {"char_make": make, "char_size": 2 * size}
 
   @functools.cached_property
   def splits(self) -> Splits:
-    """The sentences of each part."""
-    return conll.load(self.config.data, self.config.seed)
+    """The sequences of each part."""
+    return self._format.load(self.config.data, self.config.seed)
 
   @functools.cached_property
-  def encoder(self) -> conll.Encoder:
-    """From sentences to ids."""
+  def encoder(self) -> Any:
+    """From tokens to arrays."""
     if self.saved:
-      return conll.Encoder(**self.saved)
+      return self._format.Encoder(**self.saved)
     config = self.config
-    return conll.Encoder.fit(self.splits.train, config.data, config.seed)
+    return self._format.Encoder.fit(self.splits.train, config.data, config.seed)
 
   def state(self):
     return self.encoder.state
 
   def vocabularies(self):
-    state = self.encoder.state
-    return {
-      "embed": state["words"],
-      "shape_embed": state["shapes"],
-      "chars.embed": state["letters"],
-      "head": state["tags"],
-      "crf": state["tags"],
-    }
+    columns = self.encoder.columns.items()
+    symbols = {_PARAMETERS.get(e, e): known.symbols for e, known in columns}
+    return {**symbols, "head": self.encoder.tags, "crf": self.encoder.tags}
 
   def build(self, key):
     model, encoder = self.config.model, self.encoder
-    return Tagger(
+    columns = {
+      embed: (len(known), model[f"{embed}_size"])
+      for embed, known in encoder.columns.items()
+    }
+    return Aligned(
       self._make,
-      self._make_chars,
       len(encoder.tags),
-      num_words=len(encoder.words),
-      num_shapes=len(encoder.shapes),
-      num_chars=len(encoder.letters),
-      embed_size=model.embed_size,
-      shape_embed_size=model.shape_embed_size,
-      char_embed_size=model.char_embed_size,
-      char_size=2 * model.char_hidden_size,
+      input_size=encoder.input_size,
+      **columns,
+      **self._spelled,
+      neighbours=model.neighbours,
+      filters=model.filters,
+      read_out=model.read_out,
       dropout=model.dropout,
       compute_dtype=model.compute_dtype,
       key=key,
@@ -104,31 +108,31 @@ class Tagging(base.Task):
     """All parts at once: a mistake in one is found before training."""
     return {
       name: self._loader(
-        [sentence.tokens for sentence in part],
-        [self.encoder.tag_ids(name, sentence) for sentence in part],
+        [example.tokens for example in part],
+        [self.encoder.tag_ids(name, example) for example in part],
       )
       for name, part in self.splits._asdict().items()
     }
 
-  def _loader(self, sentences: Sequence[Any], tags: Sequence[Any]):
-    arrays = [self.encoder.encode(tokens) for tokens in sentences]
-    empty = self.encoder.encode([])
+  def _loader(self, sequences: Sequence[Any], tags: Sequence[Any] = ()):
+    arrays = [self.encoder.encode(tokens) for tokens in sequences]
+    lengths, empty = [len(one[0]) for one in arrays], self.encoder.encode([])
+    tags = tags or [np.zeros(length, np.int32) for length in lengths]
 
     def collate(members, rows, padded):
       chosen = [arrays[i] for i in members]
       pad = functools.partial(batching.pad, rows=rows, length=padded)
-      counts = [len(one.words) for one in chosen]
       columns = zip(zip(*chosen, strict=True), empty, strict=True)
       return Batch(
-        conll.Encoded(*(pad(column, like=like) for column, like in columns)),
-        pad([tags[i] for i in members], like=empty.words),
-        batching.fill(counts, rows, np.int32),
+        type(empty)(*(pad(column, like=like) for column, like in columns)),
+        pad([tags[i] for i in members], like=np.zeros(0, np.int32)),
+        batching.fill([lengths[i] for i in members], rows, np.int32),
         batching.fill(np.ones(len(members)), rows, np.float32),
         batching.fill(members, rows, np.int32),
       )
 
     return batching.Loader(
-      [len(one.words) for one in arrays],
+      lengths,
       collate,
       self.config.batch_size,
       num_buckets=self.config.num_buckets,
@@ -136,8 +140,10 @@ class Tagging(base.Task):
     )
 
   def train_batches(self):
-    _seqeval_metrics()  # evaluation needs them: said now, not after a while
-    return self._loaders["train"].train()
+    batches, some = self._loaders["train"].train(), self.splits.train[:1]
+    # Evaluation needs libraries: said now, not after a while.
+    self._format.scores(some, [one.tags for one in some], self.config.data)
+    return batches
 
   def evaluation_batches(self, split):
     return self._loaders[split].once(self.config.eval_batch_size)
@@ -147,18 +153,15 @@ class Tagging(base.Task):
 
   def loss(self, params, batch: Batch, carry, key):
     drop_key, key = jax.random.split(key)
-    words = nn.drop_tokens(
-      drop_key,
-      batch.tokens.words,
-      self.config.model.word_dropout,
-      self.encoder.words.unknown,
-    )
-    batch = batch._replace(tokens=batch.tokens._replace(words=words))
+    first, *others = batch.tokens
+    rate, unknown = self.config.model.word_dropout, self.encoder.unknown
+    first = nn.drop_tokens(drop_key, first, rate, unknown)
+    batch = batch._replace(tokens=(first, *others))
     field, emissions = self._emissions(params, batch, key)
     return self._nats(field, emissions, batch), {}, carry
 
   def _nats(self, field: crf.CRF, emissions, batch: Batch):
-    """Sum of -log p(tags), and the number of sentences."""
+    """Sum of -log p(tags), and the number of sequences."""
     nats = -crf.log_likelihood(field, emissions, batch.tags, batch.lengths)
     return (batch.weights * nats).sum(), batch.weights.sum()
 
@@ -170,15 +173,21 @@ class Tagging(base.Task):
     return {"loss": loss}, carry, found
 
   def _decode(self, field: crf.CRF, emissions, lengths) -> jax.Array:
-    """The likeliest tags that BIO allows, `[batch, time]`."""
-    tags = self.encoder.tags
-    field = crf.constrain(field, *crf.bio_constraints(tags))
+    """The likeliest tags, of BIO tags the likeliest allowed: `[batch, time]`.
+
+    The likeliest path, or at each step the likeliest tag: that gets more steps
+    right, but a path may be none that is allowed. The first tag, "O" or coil,
+    is what stands where there is nothing.
+    """
+    field = crf.constrain(field, *crf.bio_constraints(self.encoder.tags))
     penalty = self.config.model.outside_penalty
-    emissions = emissions.at[..., tags.index("O")].add(-penalty)
-    return crf.viterbi(field, emissions, lengths)[0]
+    emissions = emissions.at[..., 0].add(-penalty)
+    if self.config.model.decode == "path":
+      return crf.viterbi(field, emissions, lengths)[0]
+    return crf.marginals(field, emissions, lengths).argmax(axis=-1)
 
   def _names(self, outputs) -> list[list[str]]:
-    """The tags of every sentence, in the order of the sentences."""
+    """The tags of every sequence, in the order of the sequences."""
     tags, lengths, indices, weights = zip(*outputs, strict=True)
     rows = [
       list(zip(*batch, strict=True))
@@ -190,21 +199,11 @@ class Tagging(base.Task):
     ]
 
   def scores(self, outputs, split):
-    """Entity-level precision, recall and F1 over all kinds (seqeval)."""
+    """What the format measures, of one pass over the split."""
     if not outputs:
       return {}
-    true = [sentence.tags for sentence in getattr(self.splits, split)]
-    found = self._names(outputs)
-    metrics = _seqeval_metrics()
-    measures: dict[str, Any] = {
-      "f1": metrics.f1_score,
-      "precision": metrics.precision_score,
-      "recall": metrics.recall_score,
-    }
-    return {
-      name: float(measure(true, found, average="micro", zero_division=_ZERO))
-      for name, measure in measures.items()
-    }
+    examples, found = getattr(self.splits, split), self._names(outputs)
+    return self._format.scores(examples, found, self.config.data)
 
   def tag(
     self, params, sentences: Sequence[Sequence[str] | str]
@@ -213,7 +212,8 @@ class Tagging(base.Task):
 
     Args:
       params: the model's parameters.
-      sentences: lists of words, or texts with blanks between words.
+      sentences: lists of words, or texts with blanks between words; of
+        proteins, texts of letters.
 
     Raises:
       InputError: a text alone, expected a list of them.
@@ -221,52 +221,27 @@ class Tagging(base.Task):
     check_several("sentences", sentences)
     if not len(sentences):
       return []
-    words = [s.split() if isinstance(s, str) else s for s in sentences]
-    blank = [np.zeros(len(tokens), np.int32) for tokens in words]
-    batches = self._loader(words, blank).few_shapes(self.config.eval_batch_size)
+    batches = self._loader(sentences).few_shapes(self.config.eval_batch_size)
     return self._names(self.outputs(params, batches))
 
   def tag_mode(self, params, *, input: str = "-") -> str:
-    """A token and its tag a line, a blank line after each sentence, in order.
+    """The inputs and their tags, in order, in the format of training.
 
     Args:
       params: the model's parameters.
-      input: a file with a sentence a line, words parted by blanks; "-" is
-        standard input.
+      input: a file with a sentence a line, words parted by blanks; of proteins
+        a FASTA file, or a sequence a line; "-" is standard input.
     """
     sentences = self.encoder.read(input)
     tags = self.tag(params, sentences)
-    return conll.write(
-      [conll.Sentence(*pair) for pair in zip(sentences, tags, strict=True)]
-    )
+    pairs = zip(sentences, tags, strict=True)
+    return self._format.write([Tagged(*pair) for pair in pairs])
 
   def showcase(self, params, directory: pathlib.Path) -> str:
-    """Scores of each kind of entity, and sentences with theirs in brackets."""
+    """What the format shows: scores, and examples with what was found."""
     name = held_out(self.splits)
-    sentences = getattr(self.splits, name)
+    examples = getattr(self.splits, name)
     _, outputs = self.evaluate_split(params, name)
-    found = [
-      conll.Sentence(sentence.tokens, tags)
-      for sentence, tags in zip(sentences, self._names(outputs), strict=True)
-    ]
-    report = _seqeval_metrics().classification_report(
-      [s.tags for s in sentences],
-      [s.tags for s in found],
-      digits=3,
-      zero_division=_ZERO,
-    )
-    lines = [f"{name} part, {len(sentences)} sentences", str(report)]
-    telling = [i for i, s in enumerate(sentences) if set(s.tags) != {"O"}][:8]
-    for index in telling:
-      lines.append(f"true:  {conll.bracketed(sentences[index])}")
-      lines.append(f"model: {conll.bracketed(found[index])}")
-    written = "\n".join(lines)
-    files.write(directory / "entities.txt", written + "\n")
+    written = self._format.report(name, examples, self._names(outputs))
+    files.write(directory / self._format.REPORT, written + "\n")
     return written
-
-
-def _seqeval_metrics() -> Any:
-  """Takes a second to import, and is no use to tagging itself."""
-  with extra():
-    from seqeval import metrics
-  return metrics
