@@ -1,6 +1,7 @@
-"""DNA by its letters: experiments/dna.py:VARIANT.
+"""DNA, RNA or proteins by their letters: experiments/dna.py:VARIANT.
 
-  motif (default)  generated sequences, half of them with a planted motif.
+  motif (default)  generated sequences, half of them with a planted motif; with
+                   --config.data.alphabet=rna or protein of those.
   promoters        E. coli promoter or not (UCI), 106 sequences, 10-fold.
   splice           splice junction EI, IE or neither (UCI), 10-fold.
   binding          transcription factor binds or not, two aligned files.
@@ -10,7 +11,8 @@
       --config.data.path=promoters.data --mode=cross_validate \
       --workdir=runs/promoters
 
-Formats: see seqjax/data/dna.py. One-hot A C G T; ambiguity codes are shares.
+Formats, FASTA among them: see seqjax/data/dna.py. Letters are one-hot; those
+that stand for several are shares.
 """
 
 from ml_collections import config_dict
@@ -31,6 +33,7 @@ def get_config(variant="motif"):
   config.data = config_dict.ConfigDict()
   config.data.format = "dna"
   config.data.path = config_dict.placeholder(str)  # FILE or FOLDER
+  config.data.alphabet = "dna"  # rna, protein
   config.data.examples = 2_000  # generated, without a path
   config.data.validation = 0.1  # share of all, by class
   config.data.test = 0.1

@@ -20,13 +20,14 @@ VARIANTS = ("templates", "wnut17")
 
 def get_config(variant="templates"):
   config = config_dict.ConfigDict()
-  config.task = "tagging"
+  config.task = "aligned"
   config.seed = 0
   config.steps = 200
   config.batch_size = 32
   config.num_buckets = 3  # padded lengths of batches
 
   config.data = config_dict.ConfigDict()
+  config.data.format = "conll"
   config.data.path = config_dict.placeholder(str)  # FILE or FOLDER
   config.data.train_file = "train.conll"  # in a folder
   config.data.validation_file = "dev.conll"
@@ -45,6 +46,10 @@ def get_config(variant="templates"):
   config.model.shape_embed_size = 16
   config.model.char_embed_size = 16
   config.model.char_hidden_size = 16
+  config.model.neighbours = 0  # on each side, of a convolution; 0 is none
+  config.model.filters = 0
+  config.model.read_out = "crf"  # or softmax
+  config.model.decode = "path"  # the likeliest path; or steps
   config.model.dropout = 0.2
   config.model.word_dropout = 0.1  # share of words read as unknown
   config.model.outside_penalty = 0.0  # on "O" when decoding: for more recall

@@ -28,6 +28,7 @@ OF_ONE = {
   "ball": {"data.observed": 4, "data.horizon": 5},
   # Three recurrences in every program: small ones.
   "ner": {"model.cell": "elman"},
+  "protein": {"model.cell": "elman"},
   "long_memory": {"data.distance": 8},
 }
 

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from seqjax.data import conll, formats, series, signals
+from seqjax.data import conll, formats, protein, series, signals
 from seqjax.tasks import base
 from seqjax.train import folds, loop
 from tests.experiments import load
@@ -86,6 +86,21 @@ def test_wnut17():
     assert (len(found), tokens) == expected
 
 
+def test_proteins():
+  path = DATA / "protein_structure" / "protein-secondary-structure.train"
+  config = load("protein:uci")
+  config.data.path = str(path)
+  parts = protein.load(config.data, 0)
+  sizes = [(len(p), sum(len(one.tags) for one in p)) for p in parts]
+  assert sizes == [(111, 18_105), (0, 0), (17, 3_520)]
+  states = [tag for one in parts.test for tag in one.tags]
+  assert states.count("C") / len(states) == pytest.approx(0.546, abs=5e-4)
+  # No test protein has a relative; in training many have.
+  families = protein.relatives(parts.train + parts.test)
+  assert max(map(len, families)) == 8
+  assert all(len(one) == 1 for one in families if max(one) >= 111)
+
+
 @pytest.mark.parametrize(
   ("path", "rows", "first"),
   [
@@ -158,6 +173,14 @@ def test_motions(tmp_path):
 @pytest.mark.slow
 def test_entities(tmp_path):
   assert evaluate("ner:wnut17", tmp_path, "wnut17")["f1"] > 0.15
+
+
+@pytest.mark.slow
+def test_structures(tmp_path):
+  path = "protein_structure/protein-secondary-structure.train"
+  found = evaluate("protein:uci", tmp_path, path)
+  assert found["q3"] > 0.61
+  assert found["majority"] < 0.55
 
 
 @pytest.mark.slow

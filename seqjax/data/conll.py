@@ -16,21 +16,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from seqjax import config as settings
 from seqjax.config import Config
-from seqjax.data import batching, text
-from seqjax.data.examples import (
-  Splits,
-  check_not_empty,
-  contiguous,
-  path_of,
-)
+from seqjax.data import batching, examples, text
+from seqjax.data.examples import Splits, check_not_empty, contiguous, path_of
+from seqjax.data.examples import Tagged as Sentence  # "O", "B-x", "I-x"
 from seqjax.data.tokens import Vocabulary
-from seqjax.errors import InputError
+from seqjax.errors import InputError, extra
 
-
-class Sentence(NamedTuple):
-  tokens: list[str]
-  tags: list[str]  # "O", "B-x", "I-x"
+REPORT = "entities.txt"
+_ZERO: Any = 0  # of a kind that nothing was found of
 
 
 def load(data: Config, seed: int) -> Splits:
@@ -67,9 +62,13 @@ class Encoder:
 
   Attributes:
     words, shapes, letters: the vocabularies.
+    columns: these by what embeds them; see `formats`.
     tags: "O" and the two of each kind; an id is a place in this list.
     state: for JSON, `Encoder(**encoder.state)` is the same encoder again.
   """
+
+  embeds = "embed", "shape_embed", "char_embed"
+  input_size = 0
 
   def __init__(
     self,
@@ -80,6 +79,9 @@ class Encoder:
   ):
     self.words, self.shapes = Vocabulary(words), Vocabulary(shapes)
     self.letters, self.tags = Vocabulary(letters), tags
+    vocabularies = self.words, self.shapes, self.letters
+    self.columns = dict(zip(self.embeds, vocabularies, strict=True))
+    self.unknown = self.words.unknown
     self.state = {
       "words": self.words.symbols,
       "shapes": self.shapes.symbols,
@@ -93,6 +95,7 @@ class Encoder:
   ) -> "Encoder":
     """The words that occur `data.min_count` times or more, and the tags."""
     del seed
+    settings.at_least({"data": data}, 1, "data.min_count")
     tokens = [token for sentence in sentences for token in sentence.tokens]
     kinds = {tag[2:] for s in sentences for tag in s.tags if tag != "O"}
     words = (token.lower() for token in tokens)
@@ -103,7 +106,8 @@ class Encoder:
       ["O"] + [f"{p}-{kind}" for kind in sorted(kinds) for p in "BI"],
     )
 
-  def encode(self, tokens: Sequence[str]) -> Encoded:
+  def encode(self, tokens: str | Sequence[str]) -> Encoded:
+    tokens = tokens.split() if isinstance(tokens, str) else tokens
     letters = [self.letters.encode(token[:MAX_LETTERS]) for token in tokens]
     nothing = np.zeros(0, np.int32)
     return Encoded(
@@ -114,23 +118,8 @@ class Encoder:
     )
 
   def tag_ids(self, part: str, sentence: Sentence) -> np.ndarray:
-    """int32 `[time]`.
-
-    Args:
-      part: what the sentence is of, "validation" say, for the message.
-      sentence: with its tags.
-
-    Raises:
-      InputError: a tag that training does not have.
-    """
-    ids = {tag: i for i, tag in enumerate(self.tags)}
-    for token, tag in zip(*sentence, strict=True):
-      if tag not in ids:
-        raise InputError(
-          f"the {part} part holds the tag {tag!r} ({token!r}), which training"
-          f" does not: it knows {', '.join(self.tags)}"
-        )
-    return np.array([ids[tag] for tag in sentence.tags], np.int32)
+    """int32 `[time]`; see `examples.tag_ids`."""
+    return examples.tag_ids(part, sentence, self.tags)
 
   def read(self, path: str) -> list[list[str]]:
     """Sentences without tags, one a line, words parted by blanks."""
@@ -180,12 +169,52 @@ def read(path: str | pathlib.Path) -> list[Sentence]:
   return sentences
 
 
-def write(sentences: list[Sentence]) -> str:
+def write(sentences: Sequence[Sentence]) -> str:
   """The sentences as `read` reads them."""
   return "\n\n".join(
     "\n".join(f"{token}\t{tag}" for token, tag in zip(*sentence, strict=True))
     for sentence in sentences
   )
+
+
+def scores(
+  sentences: Sequence[Sentence], found: Sequence[Sequence[str]], data: Config
+) -> dict[str, float]:
+  """Entity-level precision, recall and F1 over all kinds (seqeval)."""
+  del data
+  true, metrics = [sentence.tags for sentence in sentences], _seqeval_metrics()
+  measures: dict[str, Any] = {
+    "f1": metrics.f1_score,
+    "precision": metrics.precision_score,
+    "recall": metrics.recall_score,
+  }
+  return {
+    name: float(measure(true, found, average="micro", zero_division=_ZERO))
+    for name, measure in measures.items()
+  }
+
+
+def report(
+  part: str, sentences: Sequence[Sentence], found: Sequence[list[str]]
+) -> str:
+  """Scores of each kind of entity, and sentences with theirs in brackets."""
+  table = _seqeval_metrics().classification_report(
+    [s.tags for s in sentences], found, digits=3, zero_division=_ZERO
+  )
+  lines = [f"{part} part, {len(sentences)} sentences", str(table)]
+  telling = [i for i, s in enumerate(sentences) if set(s.tags) != {"O"}][:8]
+  for index in telling:
+    said = Sentence(sentences[index].tokens, found[index])
+    lines.append(f"true:  {bracketed(sentences[index])}")
+    lines.append(f"model: {bracketed(said)}")
+  return "\n".join(lines)
+
+
+def _seqeval_metrics() -> Any:
+  """Takes a second to import, and is no use to tagging itself."""
+  with extra():
+    from seqeval import metrics
+  return metrics
 
 
 def bracketed(sentence: Sentence) -> str:

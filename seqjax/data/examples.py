@@ -25,6 +25,13 @@ class Example(NamedTuple):
   group: str = ""
 
 
+class Tagged(NamedTuple):
+  """Tokens and a tag for each: words, letters."""
+
+  tokens: Sequence[str]
+  tags: list[str]
+
+
 class Splits(NamedTuple):
   """The three parts of a data set: lists, arrays or texts."""
 
@@ -131,6 +138,27 @@ def label_ids(
         f" does not: it knows {', '.join(labels)}"
       )
   return np.array([known[example.label] for example in examples], np.int32)
+
+
+def tag_ids(part: str, example: Tagged, tags: Sequence[str]) -> np.ndarray:
+  """The place of each tag among `tags`, int32 `[time]`.
+
+  Args:
+    part: what the example is of, "validation" say, for the message.
+    example: tokens with their tags.
+    tags: those of training.
+
+  Raises:
+    InputError: a tag that training does not have.
+  """
+  ids = {tag: i for i, tag in enumerate(tags)}
+  for token, tag in zip(*example, strict=True):
+    if tag not in ids:
+      raise InputError(
+        f"the {part} part holds the tag {tag!r} ({token!r}), which training"
+        f" does not: it knows {', '.join(tags)}"
+      )
+  return np.array([ids[tag] for tag in example.tags], np.int32)
 
 
 def contiguous(sequence: Any, validation: float, test: float) -> Splits:

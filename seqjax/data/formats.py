@@ -28,6 +28,26 @@ and, where there is something of the kind,
                                see `baselines`
   steps(inputs)                an input step by step, to show what a model looks
                                at: words, or float `[time, columns]`
+
+Formats with a tag for every token, `examples.Tagged`, hold `load` too, and
+
+  Encoder                      its `fit`, `read` and `state` as above, and
+    encode(tokens)               a NamedTuple of arrays `[time, ...]`, the first
+                                 of them ids of tokens or vectors, then what
+                                 else `models.aligned` reads; a text is cut
+    embeds                       of the class: what is embedded, "embed" for
+                                 ids of tokens, "shape_embed", "char_embed"
+    columns                      the vocabulary of each of these
+    input_size                   of the vectors; 0 where there are none
+    unknown                      the id, or the vector, of an unknown token
+    tags                         of training; the first says "nothing here"
+    tag_ids(part, example)       int32 `[time]`
+  write(examples) -> str       as `load` reads them
+  scores(examples, found, data) -> {}
+                               what the tags found are worth
+  report(part, examples, found) -> str
+                               the same and some examples, for a person
+  REPORT                       the name of its file
 """
 
 import types
@@ -35,15 +55,17 @@ import types
 from seqjax.config import find_module
 
 HOLDS = "load", "Encoder", "show"
+HOLDS_TAGS = "load", "Encoder", "write", "scores", "report", "REPORT"
 
 
-def find(name: str) -> types.ModuleType:
+def find(name: str, holds: tuple[str, ...] = HOLDS) -> types.ModuleType:
   """The format that `config.data.format` names.
 
   Args:
     name: a module of this package, or `package.module` of the user's own.
+    holds: what it must have: `HOLDS_TAGS` where every token has a tag.
 
   Raises:
     InputError: no such module, or it is no format.
   """
-  return find_module("config.data.format", name, "seqjax.data", HOLDS)
+  return find_module("config.data.format", name, "seqjax.data", holds)

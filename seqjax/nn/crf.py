@@ -143,6 +143,23 @@ def viterbi(
   )
 
 
+def marginals(crf: CRF, emissions: jax.Array, lengths: jax.Array) -> jax.Array:
+  """p(y_t = k) `[B, T, K]`, zero past each row's length.
+
+  The gradient of log Z by emissions[t, k]: the backward algorithm is the
+  forward one, differentiated (Eisner 2016, "Inside-outside and forward-backward
+  algorithms are just backprop"). The likeliest tag at each step is what gets
+  most steps right; `viterbi` gets most rows right.
+
+  Args:
+    crf: the field.
+    emissions: `[B, T, K]`.
+    lengths: int `[B]`.
+  """
+  total = lambda emissions: log_partition(crf, emissions, lengths).sum()
+  return jax.grad(total)(emissions)
+
+
 def constrain(crf: CRF, allowed: np.ndarray, first: np.ndarray) -> CRF:
   """`crf` with what is not allowed out of the question.
 

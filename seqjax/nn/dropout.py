@@ -1,7 +1,10 @@
 """Dropout of features and of whole tokens."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from seqjax.cells import base
 
@@ -22,7 +25,7 @@ def dropout(inputs: jax.Array, rate: float, key: jax.Array | None) -> jax.Array:
 
 
 def drop_tokens(
-  key: jax.Array | None, tokens: jax.Array, rate: float, unknown: int
+  key: jax.Array | None, tokens: jax.Array, rate: float, unknown: Any
 ) -> jax.Array:
   """Tokens that are read as `unknown` with probability `rate`.
 
@@ -32,11 +35,15 @@ def drop_tokens(
 
   Args:
     key: a `jax.random` key, or None.
-    tokens: int, any shape.
+    tokens: int, any shape; or vectors, `[..., features]`.
     rate: in [0, 1).
-    unknown: the id of the unknown symbol.
+    unknown: the id of the unknown symbol; or its vector, `[features]`.
   """
   if key is None or rate == 0.0:
     return tokens
-  keep = jax.random.bernoulli(key, 1 - rate, tokens.shape)
-  return jnp.where(keep, tokens, unknown)
+  features = np.ndim(unknown)  # 0 or 1
+  places = tokens.shape[: tokens.ndim - features]
+  keep = jax.random.bernoulli(key, 1 - rate, places)
+  shape = (1,) * len(places) + np.shape(unknown)
+  keep = keep.reshape(places + (1,) * features)
+  return jnp.where(keep, tokens, jnp.reshape(unknown, shape))

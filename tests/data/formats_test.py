@@ -35,6 +35,16 @@ def test_ours(name):
     assert callable(getattr(module.Encoder, entry))
 
 
+@pytest.mark.parametrize("name", ["conll", "protein"])
+def test_ours_with_a_tag_for_every_token(name):
+  module = formats.find(name, formats.HOLDS_TAGS)
+  assert module.__name__ == f"seqjax.data.{name}"
+  for entry in "fit", "encode", "read", "tag_ids":
+    assert callable(getattr(module.Encoder, entry))
+  with pytest.raises(InputError, match="expected one of conll, protein, or"):
+    formats.find("dna", formats.HOLDS_TAGS)
+
+
 def test_your_own(package):
   package("good", "class Encoder: pass\ndef load(): pass\ndef show(): pass\n")
   assert formats.find("mine.good").__name__ == "mine.good"

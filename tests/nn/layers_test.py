@@ -258,3 +258,8 @@ def test_dropped_tokens():
   np.testing.assert_array_equal(jnp.where(lost, tokens, found), tokens)
   assert nn.drop_tokens(None, tokens, 0.3, 0) is tokens
   assert nn.drop_tokens(KEY, tokens, 0.0, 0) is tokens
+  unknown = np.array([0.5, -1.0], np.float32)
+  vectors = jnp.ones((*tokens.shape, 2))
+  hidden = nn.drop_tokens(KEY, vectors, 0.3, unknown)
+  expected = np.where((found == 0)[..., None], unknown, vectors)
+  np.testing.assert_array_equal(hidden, expected)

@@ -12,7 +12,7 @@ from flax import nnx as flax_nnx
 
 import seqjax
 from seqjax import nn
-from seqjax.models.tagger import Tagger
+from seqjax.models.aligned import Aligned
 from seqjax.nn import crf as fields
 from tests.nn.building import layers_of
 from tests.nn.parameters_test import Unsorted
@@ -26,19 +26,16 @@ LETTERS = jnp.broadcast_to(TOKENS[..., None], (2, 6, 2))
 
 def tagger(rngs):
   cell = seqjax.Elman(2)
-  return Tagger(
+  return Aligned(
     layers_of(cell, bidirectional=True),
-    layers_of(cell),
     TAGS,
-    num_words=TAGS,
-    num_shapes=TAGS,
-    num_chars=TAGS,
-    embed_size=2,
-    shape_embed_size=2,
-    char_embed_size=2,
+    embed=(TAGS, 2),
+    shape_embed=(TAGS, 2),
+    char_embed=(TAGS, 2),
+    char_make=layers_of(cell),
     char_size=2,
-    dropout=0.0,
-    compute_dtype="float32",
+    neighbours=1,
+    filters=3,
     rngs=rngs,
   )
 
@@ -66,7 +63,7 @@ MODELS = {
 
 def loss_of(model):
   """Of a model, or of what `functionalize` made of it."""
-  if isinstance(model, Tagger):
+  if isinstance(model, Aligned):
     return likelihood
   return squares
 

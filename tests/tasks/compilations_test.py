@@ -64,6 +64,11 @@ CALLS = {
     lambda run: run.tag(["Jim bought shares ."]),
     lambda run: run.tag([["Who", "?"], "", "Ann of Rome sold 300 shares"]),
   ),
+  "tag letters": (
+    "protein",
+    lambda run: run.tag(["MKV", "GG"]),
+    lambda run: run.tag(["mkx", "", "GAVLIBZ", "W"]),
+  ),
   "forecast": (
     "forecast",
     lambda run: run.forecast(HOURS[: run.config.data.lookback]),

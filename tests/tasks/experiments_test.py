@@ -22,6 +22,7 @@ SHOWS = {
   "pixels": ("confusion.png", "classes.txt"),
   "signals": ("confusion.png", "reliability.png", "attention.png"),
   "ner": ("entities.txt",),
+  "protein": ("structures.txt",),
   "forecast": ("forecast.png", "errors.txt"),
   "ball": ("roll_out.gif", "errors.png", "errors.txt"),
   "ball:images": ("roll_out.gif",),
@@ -73,7 +74,9 @@ def test_every_variant_of_every_file(name):
     assert variant in doc
 
 
-@pytest.mark.parametrize("name", ["sentiment", "signals", "ner", "forecast"])
+@pytest.mark.parametrize(
+  "name", ["sentiment", "signals", "ner", "protein", "forecast"]
+)
 def test_how_examples_share_batches_changes_nothing(trained, name):
   task, params = trained(name)
   first, _ = task.evaluate_split(params, "validation")
@@ -137,6 +140,13 @@ MISTAKES = [
   ("pass_fail", "model.hidden_size", -1, "hidden_size is -1, expected"),
   ("ner", "model.char_hidden_size", 0, "char_hidden_size is 0, expected"),
   ("ner", "data.min_count", 0, "config.data.min_count is 0, expected"),
+  ("ner", "model.read_out", "sum", "config.model.read_out is 'sum', expected"),
+  ("ner", "model.decode", "best", "config.model.decode is 'best', expected"),
+  ("protein", "model.neighbours", -1, "config.model.neighbours is -1, exp"),
+  ("protein", "model.neighbours", 2, "config.model.filters is 0, expected"),
+  ("protein", "data.alphabet", "greek", "config.data.alphabet is 'greek', ex"),
+  ("protein", "data.format", "dna", "config.data.format is 'dna'.*one of conl"),
+  ("dna", "data.alphabet", "DNA", "alphabet is 'DNA', expected one of dna, rn"),
   ("forecast", "model.segment", 7, "config.model.segment is 7, expected a d"),
   ("forecast", "loss", "mean", "config.loss is 'mean', expected one of mse"),
   ("forecast", "data.season", 400, "config.data.season is 400, expected at"),
@@ -173,6 +183,7 @@ def test_mistakes(tmp_path, name, field, value, message):
 
 
 NO_PROBE = [
+  ("protein", "gradients_every is 2, expected 0: .*the task has none"),
   ("ner", "gradients_every is 2, expected 0: .*the task has none"),
   ("forecast", "gradients_every is 2, expected 0: .*the task has none"),
   ("ball", "gradients_every is 2, expected 0: .*the task has none"),
