@@ -21,7 +21,8 @@ SHOWS = {
   "dna": ("confusion.png", "classes.txt"),
   "pixels": ("confusion.png", "classes.txt"),
   "ner": ("entities.txt",),
-  "forecast": ("forecast.png", "errors.txt"),
+  "forecast": ("forecast.png", "errors.txt", "errors.png", "errors.csv"),
+  "forecast:quantiles": ("forecast.png", "errors.txt", "errors.png"),
   "ball": ("roll_out.gif", "errors.png", "errors.txt"),
   "ball:images": ("roll_out.gif",),
   "long_memory": ("examples.txt",),
@@ -72,7 +73,9 @@ def test_every_variant_of_every_file(name):
     assert variant in doc
 
 
-@pytest.mark.parametrize("name", ["sentiment", "dna", "ner", "forecast"])
+@pytest.mark.parametrize(
+  "name", ["sentiment", "dna", "ner", "forecast", "forecast:quantiles"]
+)
 def test_how_examples_share_batches_changes_nothing(trained, name):
   task, params = trained(name)
   first, _ = task.evaluate_split(params, "validation")
@@ -137,6 +140,8 @@ MISTAKES = [
   ("forecast", "model.segment", 7, "config.model.segment is 7, expected a d"),
   ("forecast", "loss", "mean", "config.loss is 'mean', expected one of mse"),
   ("forecast", "data.season", 400, "config.data.season is 400, expected at"),
+  ("forecast", "model.quantiles", (0.1, 0.5), r"quantiles is \(0.1, 0.5\), ex"),
+  ("forecast", "model.quantiles", ("a",), r"quantiles is \('a',\), expected"),
   ("forecast", "data.test", 5_000.0, "no more than 1200 in all"),
   ("ball", "data.input", "video", "config.data.input is 'video', expected"),
   (
