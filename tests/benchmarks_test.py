@@ -153,6 +153,7 @@ def test_startup_is_told_beside_before():
   [
     ["startup", "--rounds=1"],
     ["bfloat16_backward", "--rounds=1", "--sizes=8x4x5"],
+    ["coverage", "--seeds=1", "--steps=2"],
   ],
 )
 def test_the_script_runs(arguments):
@@ -165,4 +166,8 @@ def test_the_script_runs(arguments):
     timeout=300,
   )
   assert result.returncode == 0, result.stderr
-  assert len(result.stdout.splitlines()) == (4 if name == "startup" else 2)
+  told = result.stdout.splitlines()
+  if name == "coverage":
+    told = told[-4:]
+    assert told[0].startswith("farthest from what the true quantiles cover: ")
+  assert len(told) == (2 if name == "bfloat16_backward" else 4)

@@ -4,6 +4,7 @@ config.data.path      FILE
 config.data.columns   columns to take; default all but the date
 """
 
+import csv
 import datetime
 import pathlib
 import sys
@@ -121,6 +122,24 @@ def read(path: str | pathlib.Path, only: Sequence[str] = ()) -> Series:
   return Series(dates, names, np.array(values, np.float64)[order])
 
 
+def write(
+  path: pathlib.Path,
+  dates: Sequence[datetime.datetime],
+  names: Sequence[str],
+  values: np.ndarray,
+) -> None:
+  """A CSV that `read` reads: a date and its `values` `[time, columns]`.
+
+  Raises:
+    OSError: the file cannot be written.
+  """
+  with path.open("w", newline="") as file:
+    writer = csv.writer(file)
+    writer.writerow(["date", *names])
+    for date, row in zip(dates, values, strict=True):
+      writer.writerow([date.isoformat(sep=" "), *(f"{v:.6g}" for v in row)])
+
+
 def _date(path, number: int, cell: str) -> datetime.datetime:
   cell = cell.strip()
   try:
@@ -132,6 +151,75 @@ def _date(path, number: int, cell: str) -> datetime.datetime:
       f"{path}:{number}: {cell!r} is no date, expected 2026-11-21, 2026-11 or"
       " 2026-11-21 12:00:00"
     ) from error
+
+
+def parts(data: Config, rows: int) -> tuple[int, int, int]:
+  """The rows at which training, validation and test end.
+
+  Args:
+    data: `train`, `validation` and `test` are rows, or shares below 1; a
+      training part of 0 is the rest. `lookback` and `horizon` are steps.
+    rows: of the series.
+
+  Raises:
+    InputError: more rows than there are, or too few for training.
+  """
+  counts = {}
+  for name in ("train", "validation", "test"):
+    share = data[name]
+    counts[name] = int(share) if share >= 1 else round(share * rows)
+  if not counts["train"]:
+    counts["train"] = rows - counts["validation"] - counts["test"]
+  ends = np.cumsum(list(counts.values())).tolist()
+  if ends[-1] > rows or counts["train"] < data.lookback + data.horizon:
+    raise InputError(
+      f"config.data: {rows} rows with {counts['train']} for training,"
+      f" {counts['validation']} for validation and {counts['test']} for the"
+      f" test; expected lookback + horizon = {data.lookback + data.horizon}"
+      f" rows or more for training, and no more than {rows} in all"
+    )
+  return ends[0], ends[1], ends[2]
+
+
+def starts(
+  ends: Sequence[int], part: str, lookback: int, horizon: int
+) -> np.ndarray:
+  """First rows of all windows whose future lies in a part.
+
+  Args:
+    ends: as `parts` tells them.
+    part: "train", "validation" or "test".
+    lookback: rows of the past, which may lie in the part before.
+    horizon: rows of the future.
+  """
+  begins = (0, *ends)
+  index = ("train", "validation", "test").index(part)
+  if begins[index] == begins[index + 1]:
+    return np.zeros(0, int)
+  first = begins[index] - (lookback if index else 0)
+  return np.arange(first, begins[index + 1] - lookback - horizon + 1)
+
+
+def last(
+  found: Series, count: int, names: Sequence[str], path: str
+) -> tuple[list[datetime.datetime], np.ndarray]:
+  """Dates and values `[count, columns]` of the last rows.
+
+  Raises:
+    InputError: the columns are not `names`, or there are fewer rows; `path` is
+      what the series was read from.
+  """
+  if found.names != list(names):
+    raise InputError(
+      f"{path}: the columns are {', '.join(found.names)}, expected"
+      f" {', '.join(names)} as in training"
+    )
+  if len(found.dates) < count:
+    raise InputError(
+      f"{path}: {len(found.dates)} rows, expected at least the lookback,"
+      f" {count}"
+    )
+  return found.dates[-count:], found.values[-count:]
 
 
 def following(
@@ -160,22 +248,33 @@ NOISE = 0.3  # standard deviation of what cannot be foreseen in `generate`
 
 
 def generate(count: int, seed: int) -> Series:
-  """Hourly values with a day, a week, a slow wave and noise on top.
+  """Hourly values: `foreseeable`, and noise on top.
 
-    y_t = 2 sin(2 pi t / 24) + sin(4 pi t / 24) [weekday] + t-th slow wave
-          + NOISE e_t, e_t standard normal
+    y_t = foreseeable_t + NOISE e_t, e_t standard normal
 
   No forecast can have a mean squared error below NOISE^2.
   """
   rng = np.random.default_rng(seed)
+  values = foreseeable(count) + NOISE * rng.normal(size=count)
+  begin = datetime.datetime(2024, 1, 1)
+  dates = [begin + datetime.timedelta(hours=int(hour)) for hour in range(count)]
+  return Series(dates, ["value"], values[:, None])
+
+
+def noise(values: np.ndarray) -> np.ndarray:
+  """Of what `generate` made, `[time, 1]`: the noise, in its deviations."""
+  return (values - foreseeable(len(values))[:, None]) / NOISE
+
+
+def foreseeable(count: int) -> np.ndarray:
+  """`[count]` hours with a day, a week and a slow wave.
+
+  2 sin(2 pi t / 24) + sin(4 pi t / 24) [weekday] + sin(2 pi t / 1000)
+  """
   hours = np.arange(count)
   weekday = (hours // 24) % 7 < 5
-  values = (
+  return (
     2 * np.sin(2 * np.pi * hours / 24)
     + np.where(weekday, np.sin(4 * np.pi * hours / 24), 0)
     + np.sin(2 * np.pi * hours / 1_000)
-    + NOISE * rng.normal(size=count)
   )
-  begin = datetime.datetime(2024, 1, 1)
-  dates = [begin + datetime.timedelta(hours=int(hour)) for hour in hours]
-  return Series(dates, ["value"], values[:, None])

@@ -1,4 +1,4 @@
-"""The past of a series in, its next values out."""
+"""The past of a series in, its next values out, or quantiles of them."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 from flax import nnx
 
+from seqjax.nn import quantiles as curves
 from seqjax.nn.dropout import dropout as drop
 from seqjax.nn.keys import one_key
 from seqjax.nn.layers import Layer, check_causal
@@ -35,6 +36,8 @@ class Forecaster(nnx.Module):
     dropout: rate on y, used only where a key is given.
     subtract_last: whether levels are relative to the window's last value, for
       series that drift.
+    quantiles: so many are foretold of each value, in order, see
+      `nn.quantiles`; 0 is the value itself.
 
   Raises:
     ValueError: S does not divide the lookback and the horizon; the layers are
@@ -52,6 +55,7 @@ class Forecaster(nnx.Module):
     embed_size: int,
     dropout: float,
     subtract_last: bool,
+    quantiles: int = 0,
     compute_dtype: str,
     key: jax.Array | None = None,
     rngs: nnx.Rngs | None = None,
@@ -64,7 +68,7 @@ class Forecaster(nnx.Module):
     keys = jax.random.split(one_key(key, rngs), 5)
     self.lookback, self.horizon, self.segment = lookback, horizon, segment
     self.dropout, self.subtract_last = dropout, subtract_last
-    self.compute_dtype = compute_dtype
+    self.quantiles, self.compute_dtype = quantiles, compute_dtype
     self.embed = nnx.Linear(segment, embed_size, rngs=nnx.Rngs(keys[0]))
     self.rnn = make(embed_size, keys[1])
     check_causal(self.rnn)
@@ -76,7 +80,9 @@ class Forecaster(nnx.Module):
       jax.random.normal(keys[3], (columns, embed_size - half))
     )
     self.head = nnx.Linear(
-      self.rnn.output_size, segment, rngs=nnx.Rngs(keys[4])
+      self.rnn.output_size,
+      segment * max(1, quantiles),
+      rngs=nnx.Rngs(keys[4]),
     )
 
   def __call__(
@@ -89,7 +95,8 @@ class Forecaster(nnx.Module):
       key: randomness of dropout; None turns it off.
 
     Returns:
-      `[batch, horizon, columns]`.
+      `[batch, horizon, columns]`, with quantiles `[batch, horizon, columns,
+      quantiles]`.
     """
     batch, _, columns = past.shape
     last = past[:, -1:] if self.subtract_last else jnp.zeros_like(past[:, -1:])
@@ -121,4 +128,7 @@ class Forecaster(nnx.Module):
     future = affine(
       self.head, drop(outputs, self.dropout, key), self.compute_dtype
     )
-    return future.reshape(batch, columns, -1).swapaxes(1, 2) + last
+    if not self.quantiles:
+      return future.reshape(batch, columns, -1).swapaxes(1, 2) + last
+    future = future.reshape(batch, columns, self.horizon, self.quantiles)
+    return curves.ordered(future).swapaxes(1, 2) + last[..., None]

@@ -2,6 +2,7 @@
 
 import datetime
 import pathlib
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ def draw(
   curves: Mapping[str, tuple[str, Any]],
   names: Sequence[str],
   *,
+  bands: Mapping[str, tuple[Any, Any]] = types.MappingProxyType({}),
   units: Sequence[str] = (),
   most: int = 4,
 ) -> None:
@@ -32,6 +34,8 @@ def draw(
     dates: `[h]`, of what comes next.
     curves: label to a role of `plot.ROLES` and values `[h, columns]`.
     names: of the columns.
+    bands: label to what the forecast lies between, low and high
+      `[h, columns]`, the widest first: a fan.
     units: of the columns, where they are known.
     most: so many columns are drawn; the picture says how many there are.
   """
@@ -42,6 +46,19 @@ def draw(
   figure, axes = plot.figure(8, 1.2 + 2.2 * columns, rows=columns)
   for column, axis in enumerate(axes):
     axis.plot(before, values[:, column], label="past", **plot.ROLES["past"])
+    for label, ends in bands.items():
+      low, high = (
+        [values[-1, column], *np.asarray(end)[:, column]] for end in ends
+      )
+      axis.fill_between(
+        after,
+        low,
+        high,
+        label=plot.text(label),
+        color=plot.ROLES["forecast"]["color"],
+        alpha=0.25,
+        linewidth=0,
+      )
     for label, (role, ahead) in curves.items():
       axis.plot(
         after,

@@ -180,6 +180,17 @@ class Task(abc.ABC):
     """From means to what is logged; "loss" is the first entry."""
     return {"loss": means["loss"], **means}
 
+  def report(self, params: Any, outputs: list[Any], split: str) -> str:
+    """What an evaluation prints below the values of a split: a table, say.
+
+    Args:
+      params: the model's parameters.
+      outputs: of all batches of the split, NumPy arrays.
+      split: its name.
+    """
+    del params, outputs, split
+    return ""
+
   def showcase(self, params: Any, directory: pathlib.Path) -> str:
     """Writes what a person should see into `directory`; returns a text."""
     del params, directory

@@ -1,6 +1,5 @@
 """What comes next in a series of numbers, many steps ahead."""
 
-import csv
 import functools
 import pathlib
 from typing import Any, NamedTuple
@@ -13,11 +12,10 @@ from seqjax import config as settings
 from seqjax import files
 from seqjax.data import batching, series
 from seqjax.errors import InputError
-from seqjax.models import layers
+from seqjax.models import ahead, layers
 from seqjax.models.forecaster import Forecaster
+from seqjax.nn import quantiles
 from seqjax.tasks import base
-
-LOSSES = {"mse": jnp.square, "mae": jnp.abs}
 
 
 class Batch(NamedTuple):
@@ -35,6 +33,10 @@ class Forecasting(base.Task):
   the validation or the test may look back into the part before. All windows of
   a part count, one for every step; errors are those of standardised values, so
   that columns of different units weigh the same.
+
+  With `config.model.quantiles` the model foretells these of each value, and
+  training minimises their pinball loss in the place of `config.loss`; the
+  median is the forecast then.
   """
 
   unit = "windows"
@@ -47,7 +49,7 @@ class Forecasting(base.Task):
     settings.at_least(config, 1, "data.lookback", "data.horizon", "data.season")
     settings.at_least(config, 1, "eval_batch_size", "model.segment")
     settings.at_least(config, 0.0, "data.train", "data.validation", "data.test")
-    settings.one_of(config, LOSSES, "loss")
+    settings.one_of(config, ahead.ERRORS, "loss")
     settings.rate(config, "model.dropout")
     if data.season > data.lookback:
       raise InputError(
@@ -59,6 +61,13 @@ class Forecasting(base.Task):
         f"config.model.segment is {model.segment}, expected a divisor of"
         f" lookback {data.lookback} and horizon {data.horizon}"
       )
+    self._levels = tuple(settings.get(config, "model.quantiles"))
+    if self._levels:
+      try:
+        quantiles.check(self._levels)
+      except ValueError as error:
+        raise InputError(f"config.model.{error}") from error
+    self._minimised = "pinball" if self._levels else config.loss
     self._make = layers.stack(model)
 
   @functools.cached_property
@@ -68,22 +77,7 @@ class Forecasting(base.Task):
   @functools.cached_property
   def ends(self) -> tuple[int, int, int]:
     """The rows at which training, validation and test end."""
-    data, rows = self.config.data, len(self._series.dates)
-    counts = {}
-    for name in ("train", "validation", "test"):
-      share = data[name]
-      counts[name] = int(share) if share >= 1 else round(share * rows)
-    if not counts["train"]:
-      counts["train"] = rows - counts["validation"] - counts["test"]
-    ends = np.cumsum(list(counts.values())).tolist()
-    if ends[-1] > rows or counts["train"] < data.lookback + data.horizon:
-      raise InputError(
-        f"config.data: {rows} rows with {counts['train']} for training,"
-        f" {counts['validation']} for validation and {counts['test']} for the"
-        f" test; expected lookback + horizon = {data.lookback + data.horizon}"
-        f" rows or more for training, and no more than {rows} in all"
-      )
-    return ends[0], ends[1], ends[2]
+    return series.parts(self.config.data, len(self._series.dates))
 
   @functools.cached_property
   def scaling(self) -> series.Scaling:
@@ -107,6 +101,7 @@ class Forecasting(base.Task):
       embed_size=model.hidden_size,
       dropout=model.dropout,
       subtract_last=model.subtract_last,
+      quantiles=len(self._levels),
       compute_dtype=model.compute_dtype,
       key=key,
     )
@@ -118,13 +113,8 @@ class Forecasting(base.Task):
 
   def _starts(self, split: str) -> np.ndarray:
     """First rows of all windows whose future lies in the part."""
-    data, ends = self.config.data, (0, *self.ends)
-    part = ("train", "validation", "test").index(split)
-    first = ends[part] - (data.lookback if part else 0)
-    last = ends[part + 1] - data.lookback - data.horizon
-    if ends[part] == ends[part + 1]:
-      return np.zeros(0, int)
-    return np.arange(first, last + 1)
+    data = self.config.data
+    return series.starts(self.ends, split, data.lookback, data.horizon)
 
   def _loader(self, split: str) -> batching.Loader:
     data, starts = self.config.data, self._starts(split)
@@ -148,43 +138,160 @@ class Forecasting(base.Task):
 
   def loss(self, params, batch: Batch, carry, key):
     found = self.apply(params, batch.past, key=key)
-    errors = _errors(found, batch)[self.config.loss]
-    return errors, {}, carry
+    each = ahead.measured(found, batch.future, self._levels)
+    total = ahead.totals(each, batch.weights)[self._minimised].mean()
+    return (total, batch.weights.sum()), {}, carry
 
   def evaluate(self, params, batch: Batch, carry):
-    """Errors of the model, and mean squares of who has none."""
-    errors = _errors(self.apply(params, batch.past), batch)
-    naive, seasonal = self._baselines(batch.past)
+    """Errors of the model and of who has none; outputs: by step and column."""
+    found = self.apply(params, batch.past)
+    each = ahead.measured(found, batch.future, self._levels)
+    for name, guess in self._guesses(batch.past).items():
+      errors = ahead.errors(guess, batch.future)
+      each |= {f"{name}_{kind}": error for kind, error in errors.items()}
+    totals, count = ahead.totals(each, batch.weights), batch.weights.sum()
     metrics = {
-      "loss": errors[self.config.loss],
-      **errors,
-      "naive_mse": _errors(naive, batch)["mse"],
-      "seasonal_naive_mse": _errors(seasonal, batch)["mse"],
+      name: (total.mean(), count)
+      for name, total in totals.items()
+      if not name.endswith("_mae")  # of the guesses one kind will do
     }
-    return metrics, carry, ()
+    metrics = {"loss": metrics[self._minimised], **metrics}
+    return metrics, carry, (totals, count)
+
+  def _guesses(self, past):
+    data = self.config.data
+    return ahead.guesses(past, data.horizon, data.season)
 
   def scores(self, outputs, split):
-    """The `noise_floor`, where it is known."""
-    del split
-    if self.config.data.path or not outputs:
+    """RMSE, MASE; where known, `noise_floor` and what true quantiles cover."""
+    if not outputs:
       return {}
-    (deviation,) = self.scaling.deviation
-    return {"noise_floor": (series.NOISE / deviation) ** 2}
+    means = ahead.means(outputs)
+    found = {"rmse": float(means["mse"].mean() ** 0.5)}
+    if np.isfinite(mase := self._mase(means)).any():
+      found["mase"] = float(np.nanmean(mase))
+    if not self.config.data.path:
+      (deviation,) = self.scaling.deviation
+      found["noise_floor"] = (series.NOISE / deviation) ** 2
+    true = self._true_coverage(split)
+    return found | {name: float(each.mean()) for name, each in true.items()}
 
-  def _baselines(self, past):
-    """The last value again; the last season again. `[batch, horizon, ...]`."""
-    data = self.config.data
-    ahead = np.arange(data.horizon)
-    return past[:, 0 * ahead - 1], past[:, ahead % data.season - data.season]
+  def _mase(self, means):
+    training = self.values[: self.ends[0]]
+    return ahead.scaled(means["mae"], training, self.config.data.season)
+
+  def _true_coverage(self, split: str) -> dict[str, np.ndarray]:
+    """Of the same values, `[horizon, 1]`, if the series is made up."""
+    if self.config.data.path:
+      return {}
+    first = self._starts(split) + self.config.data.lookback
+    rows = first[:, None] + np.arange(self.config.data.horizon)
+    noise = series.noise(self._series.values)[rows]
+    return ahead.true_coverage(noise, self._levels)
+
+  def widening(self, params) -> np.ndarray:
+    """By how much each interval is to be widened to cover its share.
+
+    Told from the validation part, see `nn.quantiles.conformal`: each step and
+    column on its own, `[horizon, columns, intervals]`, standardised.
+
+    Raises:
+      InputError: the model has no intervals, or that part too few windows.
+    """
+    shares = quantiles.shares(self._levels)
+    if not shares:
+      raise InputError(
+        f"config.model.quantiles is {self._levels}, expected an interval, such"
+        " as (.1, .5, .9): there is nothing to widen"
+      )
+    scores = [
+      np.asarray(self._outside(params, batch))[batch.weights > 0]
+      for batch in self.evaluation_batches("validation")
+    ]
+    try:
+      return quantiles.conformal(np.concatenate(scores), shares)
+    except ValueError as error:
+      raise InputError(
+        f"config.data.validation is too short to widen by: {error}"
+      ) from error
+
+  @functools.cached_property
+  def _outside(self):
+    return jax.jit(
+      lambda params, batch: quantiles.outside(
+        self.apply(params, batch.past), batch.future
+      )
+    )
+
+  @functools.cached_property
+  def _widened(self):
+    """Whether widened intervals hold what came, and their widths."""
+
+    @jax.jit
+    def widened(params, batch: Batch, by):
+      found = quantiles.widen(self.apply(params, batch.past), by[None])
+      each = ahead.covered(found, batch.future, self._levels)
+      return ahead.totals(each, batch.weights), batch.weights.sum()
+
+    return widened
+
+  def steps(self, params, outputs, split: str) -> dict[str, np.ndarray]:
+    """Means over the windows of a split, `[horizon, columns]` each.
+
+    Intervals of the test are measured widened, too, where the validation part
+    has windows enough.
+
+    Args:
+      params: the model's parameters.
+      outputs: of `evaluate_split`.
+      split: its name.
+
+    Returns:
+      Means by the names that `show.ahead` tells.
+    """
+    found = ahead.means(outputs) | self._true_coverage(split)
+    found["mase"] = self._mase(found)
+    shares, windows = quantiles.shares(self._levels), self._starts("validation")
+    least = max(map(quantiles.needed, shares), default=0)
+    if split == "test" and shares and len(windows) >= least:
+      by = self.widening(params)
+      batches = self.evaluation_batches(split)
+      sums = [jax.device_get(self._widened(params, b, by)) for b in batches]
+      found |= {f"widened_{name}": x for name, x in ahead.means(sums).items()}
+    return found
+
+  def report(self, params, outputs, split):
+    """Errors of each step ahead, and those of each column in its units."""
+    from seqjax.show import ahead as show
+
+    steps = self.steps(params, outputs, split)
+    return show.report(steps, self._shown, *self._units)
+
+  @property
+  def _shown(self) -> str:
+    """The error that suits what is minimised."""
+    return "mse" if self._minimised == "mse" else "mae"
+
+  @property
+  def _units(self) -> tuple[list[str], list[float]]:
+    return self.scaling.names, self.scaling.deviation
 
   @functools.cached_property
   def _predict(self):
     return jax.jit(self.apply)
 
-  def forecast(self, params, past: np.ndarray) -> np.ndarray:
+  def forecast(
+    self, params, past: np.ndarray, widening: np.ndarray | None = None
+  ) -> np.ndarray:
     """What comes after `past` `[lookback, columns]`: `[horizon, columns]`.
 
-    Both in the units of the columns.
+    Both in the units of the columns. A model with quantiles tells these,
+    `[horizon, columns, quantiles]`.
+
+    Args:
+      params: the model's parameters.
+      past: what was seen.
+      widening: of the intervals, as the method of that name tells it.
 
     Raises:
       InputError: the past has another shape.
@@ -196,13 +303,17 @@ class Forecasting(base.Task):
         f"past has shape {past.shape}, expected {shape}: config.data.lookback"
         " and the columns"
       )
-    found = self._predict(params, self.scaling.standardise(past)[None])
-    return self.scaling.restore(np.asarray(found)[0])
+    found = self._predict(params, self.scaling.standardise(past)[None])[0]
+    if widening is not None:
+      found = quantiles.widen(found, jnp.asarray(widening))
+    if not self._levels:
+      return self.scaling.restore(np.asarray(found))
+    curves = np.moveaxis(np.asarray(found), -1, 0)
+    return np.moveaxis(self.scaling.restore(curves), 0, -1)
 
-  def _last_season(self, past: np.ndarray) -> np.ndarray:
-    return self._baselines(past[None])[1][0]
-
-  def forecast_mode(self, params, *, input: str = "", output: str = "") -> str:
+  def forecast_mode(
+    self, params, *, input: str = "", output: str = "", widen: bool = False
+  ) -> str:
     """The steps after the end of a series, as a CSV and a plot.
 
     Args:
@@ -211,45 +322,32 @@ class Forecasting(base.Task):
         default the file of training.
       output: folder for `forecast.csv` and `forecast.png`; default the run
         directory.
+      widen: whether intervals are widened by what the validation part of the
+        training file shows.
     """
     data, names = self.config.data, self.scaling.names
     found = series.read(input, data.columns) if input else self._series
     input = input or data.path or "the generated series"
-    if found.names != names:
-      raise InputError(
-        f"{input}: the columns are {', '.join(found.names)}, expected"
-        f" {', '.join(names)} as in training"
-      )
-    if len(found.dates) < data.lookback:
-      raise InputError(
-        f"{input}: {len(found.dates)} rows, expected at least the lookback,"
-        f" {data.lookback}"
-      )
-    past = found.values[-data.lookback :]
-    ahead = self.forecast(params, past)
+    seen, past = series.last(found, data.lookback, names, input)
+    by = self.widening(params) if widen else None
+    told = self.forecast(params, past, by)
     dates = series.following(found.dates, data.horizon)
     folder = pathlib.Path(output or self.directory or ".")
+    columns, values = ahead.columns(names, told, self._levels)
     try:
       folder.mkdir(parents=True, exist_ok=True)
-      with (folder / "forecast.csv").open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["date", *names])
-        for date, row in zip(dates, ahead, strict=True):
-          writer.writerow([date.isoformat(sep=" "), *(f"{v:.6g}" for v in row)])
+      series.write(folder / "forecast.csv", dates, columns, values)
     except OSError as error:
       raise InputError(
         f"--output={folder} cannot be written ({error.strerror})"
       ) from error
-    curves = {
-      "last season again": ("baseline", self._last_season(past)),
-      "forecast": ("forecast", ahead),
-    }
-    past_dates = found.dates[-data.lookback :]
-    self._draw(folder / "forecast.png", (past_dates, past), dates, curves)
+    self._draw(folder / "forecast.png", (seen, past), dates, told, {})
     return f"{folder / 'forecast.csv'}\n{folder / 'forecast.png'}"
 
   def showcase(self, params, directory: pathlib.Path) -> str:
     """A window of the test with its forecast, and errors beside baselines."""
+    from seqjax.show import ahead as show
+
     data = self.config.data
     split = "test" if len(self._starts("test")) else "validation"
     starts = self._starts(split)
@@ -259,39 +357,43 @@ class Forecasting(base.Task):
     middle, end = start + data.lookback, start + data.lookback + data.horizon
     dates, values = self._series.dates, self._series.values
     past, path = values[start:middle], directory / "forecast.png"
-    curves = {
-      "last season again": ("baseline", self._last_season(past)),
-      "what came": ("truth", values[middle:end]),
-      "forecast": ("forecast", self.forecast(params, past)),
-    }
-    self._draw(path, (dates[start:middle], past), dates[middle:end], curves)
-    found, _ = self.evaluate_split(params, split)
+    told, truth = self.forecast(params, past), values[middle:end]
+    curves = {"what came": ("truth", truth)}
+    self._draw(
+      path, (dates[start:middle], past), dates[middle:end], told, curves
+    )
+    found, outputs = self.evaluate_split(params, split)
+    steps = self.steps(params, outputs, split)
+    show.draw(directory / "errors.png", steps, self._shown)
+    show.write(directory / "errors.csv", steps, *self._units)
     lines = [
       f"{split} part, {len(starts)} windows of {data.lookback} steps,"
-      f" {data.horizon} ahead; errors of standardised values:",
-      f"  model: mse {found.pop('mse'):.4f}, mae {found.pop('mae'):.4f}",
+      f" {data.horizon} ahead; means of standardised values:",
+      *(f"  {name.replace('_', ' ')}: {x:.4f}" for name, x in found.items()),
+      show.report(steps, self._shown, *self._units),
     ]
-    del found["loss"]
-    for name, value in found.items():
-      lines.append(f"  {name.replace('_', ' ')}: {value:.4f}")
     written = "\n".join(lines)
     files.write(directory / "errors.txt", written + "\n")
-    return f"{written}\nA forecast: {path}"
+    return (
+      f"{written}\nErrors of each step: {directory / 'errors.png'}, .csv\n"
+      f"A forecast: {path}"
+    )
 
-  def _draw(self, path, past, dates, curves) -> None:
+  def _draw(self, path, past, dates, told, curves) -> None:
     """The last of the past and what comes: a fifth of the width or more."""
     from seqjax.show import series as show
 
     horizon, season = self.config.data.horizon, self.config.data.season
+    again = self._guesses(past[1][None])["seasonal_naive"][0]
+    curves = {
+      "last season again": ("baseline", again),
+      **curves,
+      "forecast": ("forecast", ahead.point(told, self._levels)),
+    }
+    bands = {}
+    if self._levels:
+      for i, name in enumerate(ahead.intervals(self._levels)):
+        bands[f"{name} % interval"] = told[..., i], told[..., -1 - i]
     shown = max(2 * horizon, min(season, 4 * horizon))
     past = past[0][-shown:], past[1][-shown:]
-    show.draw(path, past, dates, curves, self.scaling.names)
-
-
-def _errors(found, batch: Batch) -> dict[str, Any]:
-  """Mean over steps and columns of each kind of error, sums over windows."""
-  errors, count = found - batch.future, batch.weights.sum()
-  return {
-    name: ((batch.weights * f(errors).mean(axis=(1, 2))).sum(), count)
-    for name, f in LOSSES.items()
-  }
+    show.draw(path, past, dates, curves, self.scaling.names, bands=bands)

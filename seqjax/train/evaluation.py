@@ -23,9 +23,12 @@ def evaluate(
   print(f"checkpoint of step {step}, the {which}")
   results = {}
   for split in ("validation", "test"):
-    if values := task.evaluate_split(params, split)[0]:
+    values, outputs = task.evaluate_split(params, split)
+    if values:
       results[split] = values
       for name, value in values.items():
         print(f"{split} {name}: {value:.4f}")
+      if text := task.report(params, outputs, split):
+        print(text)
   found = {"step": step, "checkpoint": which, **results}
   files.write_json(directory / workdir.EVALUATION_FILE, found)

@@ -47,6 +47,38 @@ def test_load(write):
     series.load(data, 0)
 
 
+def test_what_is_written_is_read(tmp_path):
+  begin = series.generate(3, 0).dates
+  values = np.array([[1.5, -2.0], [0.25, 1e9], [3.0, 0.0]])
+  series.write(tmp_path / "a.csv", begin, ["a", "b, c"], values)
+  found = series.read(tmp_path / "a.csv")
+  assert found.dates == begin
+  assert found.names == ["a", "b, c"]
+  np.testing.assert_allclose(found.values, values, rtol=1e-5)
+
+
+def test_the_noise_of_what_is_made_up():
+  """Standard normal, and without pattern: what no one can foresee."""
+  made = series.generate(20_000, 0)
+  noise = series.noise(made.values)[:, 0]
+  assert noise.mean() == pytest.approx(0, abs=0.03)
+  assert noise.std() == pytest.approx(1, abs=0.02)
+  for lag in (1, 24, 168):
+    assert abs(np.corrcoef(noise[lag:], noise[:-lag])[0, 1]) < 0.03
+  other = series.generate(20_000, 1).values - made.values
+  assert other.std() == pytest.approx(2**0.5 * series.NOISE, rel=0.02)
+
+
+@pytest.mark.parametrize(
+  ("part", "expected"),
+  # A window's future lies in its part; its past may not.
+  [("train", range(3)), ("validation", range(4, 7)), ("test", [])],
+)
+def test_windows_of_a_part(part, expected):
+  found = series.starts((7, 11, 11), part, lookback=3, horizon=2)
+  np.testing.assert_array_equal(found, list(expected))
+
+
 def test_scaling():
   values = np.array([[1.0, 5.0, -2.0], [3.0, 5.0, 4.0], [8.0, 5.0, 1.0]])
   scaling = series.Scaling.fit(["a", "same", "c"], values)

@@ -62,6 +62,16 @@ def test_without_the_last_value_the_level_counts():
   assert not np.allclose(moved, apply(params, past) + 5.0, atol=0.1)
 
 
+def test_quantiles_do_not_cross_and_move_with_the_level():
+  params, apply = forecaster(quantiles=5)
+  params = jax.tree.map(lambda leaf: 5 * leaf, params)
+  past = draw(3, 12, 2)
+  found = apply(params, past)
+  assert found.shape == (3, 6, 2, 5)
+  assert (jnp.diff(found, axis=-1) > 0).all()
+  np.testing.assert_allclose(apply(params, past + 2), found + 2, atol=1e-4)
+
+
 def test_segments_must_fit():
   with pytest.raises(ValueError, match="segment is 5, expected to divide"):
     forecaster(segment=5)

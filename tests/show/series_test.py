@@ -51,6 +51,20 @@ def test_what_comes_begins_where_the_past_ends(columns, tmp_path, figures):
     )
 
 
+def test_a_fan_begins_where_the_past_ends(tmp_path, figures, words):
+  ahead = np.arange(10.0)[:, None] + [[0.0, 100.0]]
+  bands = {"90 %": (ahead - 3, ahead + 4), "50 %": (ahead - 1, ahead + 1)}
+  dates, values = drawn(tmp_path / "a.png", ["a", "b"], bands=bands)
+  wide, narrow = figures[0].axes[1].collections
+  for fan, (low, high) in ((wide, (97, 104)), (narrow, (99, 101))):
+    corners = fan.get_paths()[0].vertices
+    first = corners[:, 0] == mdates.date2num(dates[29])
+    np.testing.assert_array_equal(corners[first, 1], values[29, 1])
+    second = corners[:, 0] == mdates.date2num(dates[30])
+    assert set(corners[second, 1]) == {low, high}
+  assert "50 %" in words()
+
+
 def test_roles_have_their_looks(tmp_path, figures):
   drawn(tmp_path / "a.png", ["a"])
   roles = ("past", "baseline", "truth", "forecast")

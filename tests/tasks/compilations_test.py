@@ -74,6 +74,11 @@ CALLS = {
     lambda run: run.forecast(HOURS[: run.config.data.lookback]),
     lambda run: run.forecast(HOURS[-run.config.data.lookback :]),
   ),
+  "forecast with quantiles": (
+    "forecast:quantiles",
+    lambda run: run.forecast(HOURS[: run.config.data.lookback]),
+    lambda run: run.forecast(HOURS[-run.config.data.lookback :]),
+  ),
   "roll_out": (
     "ball",
     lambda run: run.roll_out(BALLS[:2]),

@@ -23,7 +23,8 @@ SHOWS = {
   "signals": ("confusion.png", "reliability.png", "attention.png"),
   "ner": ("entities.txt",),
   "protein": ("structures.txt",),
-  "forecast": ("forecast.png", "errors.txt"),
+  "forecast": ("forecast.png", "errors.txt", "errors.png", "errors.csv"),
+  "forecast:quantiles": ("forecast.png", "errors.txt", "errors.png"),
   "ball": ("roll_out.gif", "errors.png", "errors.txt"),
   "ball:images": ("roll_out.gif",),
   "long_memory": ("examples.txt",),
@@ -75,7 +76,8 @@ def test_every_variant_of_every_file(name):
 
 
 @pytest.mark.parametrize(
-  "name", ["sentiment", "signals", "ner", "protein", "forecast"]
+  "name",
+  ["sentiment", "signals", "ner", "protein", "forecast", "forecast:quantiles"],
 )
 def test_how_examples_share_batches_changes_nothing(trained, name):
   task, params = trained(name)
@@ -150,6 +152,8 @@ MISTAKES = [
   ("forecast", "model.segment", 7, "config.model.segment is 7, expected a d"),
   ("forecast", "loss", "mean", "config.loss is 'mean', expected one of mse"),
   ("forecast", "data.season", 400, "config.data.season is 400, expected at"),
+  ("forecast", "model.quantiles", (0.1, 0.5), r"quantiles is \(0.1, 0.5\), ex"),
+  ("forecast", "model.quantiles", ("a",), r"quantiles is \('a',\), expected"),
   ("forecast", "data.test", 5_000.0, "no more than 1200 in all"),
   ("ball", "data.input", "video", "config.data.input is 'video', expected"),
   (
