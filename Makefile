@@ -12,7 +12,7 @@ RUN := $(BIN)/python -m
 MIN_PYTHON := 3.12
 # What `make oldest` takes: every N-th case of a test, from these.
 EVERY := 10
-ROOMS := $(addprefix tests/,cells nn recurrence gradients models convert decode)
+ROOMS := $(addprefix tests/,cells nn recurrence gradients models convert decode train)
 
 .PHONY: demo test slow oldest check format clean
 

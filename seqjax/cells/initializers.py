@@ -76,12 +76,14 @@ def packed_kernel(
     ValueError: the name is unknown or the factor is no number.
   """
   name, factor = check("initializer", spec)
-  draw, wide = _BY_NAME[name], base.wide(dtype)
-  # One program for all gates: written one by one they are compiled one by one.
-  kernels = jax.vmap(lambda key: draw(key, (fan_in, hidden_size), wide))(
-    jax.random.split(key, gates)
+  draw = _BY_NAME[name]
+  kernel = jnp.concatenate(
+    [
+      draw(gate_key, (fan_in, hidden_size), base.wide(dtype))
+      for gate_key in jax.random.split(key, gates)
+    ],
+    axis=-1,
   )
-  kernel = jnp.moveaxis(kernels, 0, 1).reshape(fan_in, gates * hidden_size)
   return (kernel if factor == 1.0 else factor * kernel).astype(dtype)
 
 
