@@ -17,6 +17,7 @@ import time
 from absl import app, flags
 
 import seqjax
+from seqjax.config import Config
 from seqjax.experiments import signals
 
 SETS = {
@@ -35,7 +36,7 @@ def main(argv):
   for name in _SETS.value:
     found, begin = [], time.monotonic()
     for seed in range(_SEEDS.value):
-      config = signals.get_config(name)
+      config: Config = signals.get_config(name)
       config.seed = seed
       path = pathlib.Path(_DATA.value) / f"{SETS[name]}_TRAIN.ts"
       config.data.path = str(path)

@@ -103,9 +103,10 @@ class ManyToOne(nnx.Module):
     They are None unless `pool` is "attention".
     """
     keys = (None,) * 3 if key is None else jax.random.split(key, 3)
-    vectors = drop(self._vectors(inputs), self.input_dropout, keys[0])
-    if keys[0] is not None and self.input_noise:
-      noise_key = jax.random.fold_in(keys[0], 1)
+    input_key = keys[0]
+    vectors = drop(self._vectors(inputs), self.input_dropout, input_key)
+    if input_key is not None and self.input_noise:
+      noise_key = jax.random.fold_in(input_key, 1)
       noise = jax.random.normal(noise_key, vectors.shape, vectors.dtype)
       vectors = vectors + self.input_noise * noise
     _, outputs = self.rnn(vectors, key=keys[1], lengths=lengths)

@@ -77,7 +77,7 @@ def draw(
       said = f"{plot.text(predicted[index], 24)} {shares[index]:.0%}"
       wrong = predicted[index] != true[index]
       axis.set_title(
-        f"taken for {said}" if wrong else said,
+        f"taken for {said}" if wrong else f"→ {said}",
         fontsize=9,
         color=plot.COLORS[1] if wrong else "black",
       )

@@ -45,11 +45,11 @@ def reliability(probabilities: Any, labels: Any) -> Reliability:
   bins = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
   count = np.bincount(bins, minlength=BINS)
   there = count > 0
-  sums = (
+  said, hit = (
     np.bincount(bins, values, BINS)[there] / count[there]
     for values in (confidence, right)
   )
-  return Reliability(*sums, count[there])
+  return Reliability(said, hit, count[there])
 
 
 def temper(probabilities: Any, temperature: float) -> np.ndarray:
