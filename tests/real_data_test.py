@@ -136,11 +136,11 @@ def test_etth1_is_forecast_well(tmp_path):
 
 @pytest.mark.slow
 def test_intervals_of_etth1(tmp_path):
-  """The test part drifts: what 80 % intervals cover of it is no 80 %."""
-  changes = {"model.quantiles": (0.1, 0.5, 0.9)}
+  """Those of 80 %, though the test part drifts away from training."""
+  changes = {"model.quantiles": (0.1, 0.5, 0.9), "model.dropout": 0.1}
   found = evaluate("forecast:etth1", tmp_path, "ett/ETTh1.csv", **changes)
   assert found["mae"] < 0.41
-  assert 0.70 < found["coverage_80"] < 0.87
+  assert 0.75 < found["coverage_80"] < 0.85
 
 
 @pytest.mark.slow

@@ -46,7 +46,7 @@ def draw(
   figure, axes = plot.figure(8, 1.2 + 2.2 * columns, rows=columns)
   for column, axis in enumerate(axes):
     axis.plot(before, values[:, column], label="past", **plot.ROLES["past"])
-    for label, ends in bands.items():
+    for index, (label, ends) in enumerate(bands.items()):
       low, high = (
         [values[-1, column], *np.asarray(end)[:, column]] for end in ends
       )
@@ -56,7 +56,7 @@ def draw(
         high,
         label=plot.text(label),
         color=plot.ROLES["forecast"]["color"],
-        alpha=0.25,
+        alpha=min(1, 0.25 * (index + 1)),  # to be told apart in the legend
         linewidth=0,
       )
     for label, (role, ahead) in curves.items():
