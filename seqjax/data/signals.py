@@ -69,7 +69,7 @@ def load(data: Config, seed: int) -> Splits:
         f"{file}:{row.line}: the label is {row.label!r}, which {path} does not"
         f" hold: it knows {', '.join(sorted(labels))}"
       )
-  _check_columns([*rows, *test])
+  _check(test, rows[0][1].values.shape[1], may_miss=True)
   train, validation, _ = stratified(_examples(rows), data.validation, 0.0, seed)
   return parts(Splits(train, validation, _examples(test)), data, seed)
 
@@ -161,8 +161,7 @@ class Encoder:
       )
     else:
       rows = archive.read_unlabelled(path, lines, size)
-    for row in rows:
-      _check_values(path, row, size, self._marks)
+    _check([(path, row) for row in rows], size, self._marks)
     return [row.values for row in rows]
 
 
@@ -204,9 +203,7 @@ def read(path: pathlib.Path, data: Config) -> list[tuple[pathlib.Path, Row]]:
       found = archive.read_rows(path, lines)
     rows = [(path, row) for row in found]
   check_not_empty(path, rows, "a series a line")
-  _check_columns(rows)
-  for file, row in rows:
-    _check_values(file, row, row.values.shape[1], data.missing == "mark")
+  _check(rows, rows[0][1].values.shape[1], data.missing == "mark")
   return rows
 
 
@@ -227,29 +224,19 @@ def _test_of(path: pathlib.Path) -> pathlib.Path:
   )
 
 
-def _check_columns(rows: list[tuple[pathlib.Path, Row]]) -> None:
-  """Raises InputError for a series of other columns than the first."""
-  first = rows[0][1].values.shape[1]
+def _check(rows: Sequence[tuple[Any, Row]], size: int, may_miss: bool) -> None:
+  """Raises InputError for a series of other columns, or missing values."""
   for file, row in rows:
-    if row.values.shape[1] != first:
+    if row.values.shape[1] != size:
       raise InputError(
         f"{file}:{row.line}: a series of {row.values.shape[1]} column(s),"
-        f" expected {first} as in the first"
+        f" expected {size}"
       )
-
-
-def _check_values(file: Any, row: Row, size: int, may_miss: bool) -> None:
-  """Raises InputError for missing values, or columns."""
-  if row.values.shape[1] != size:
-    raise InputError(
-      f"{file}:{row.line}: a series of {row.values.shape[1]} column(s),"
-      f" expected {size}"
-    )
-  if not may_miss and np.isnan(row.values).any():
-    raise InputError(
-      f"{file}:{row.line}: a value is missing; fill it in, leave the series"
-      " out, or train with --config.data.missing=mark"
-    )
+    if not may_miss and np.isnan(row.values).any():
+      raise InputError(
+        f"{file}:{row.line}: a value is missing; fill it in, leave the series"
+        " out, or train with --config.data.missing=mark"
+      )
 
 
 def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
