@@ -55,7 +55,7 @@ def get_config(variant="hidden"):
   config.model.gradient = "bptt"
 
   config.optimizer = settings.optimizer(
-    config.get_oneway_ref("steps"), learning_rate=5e-3, clip_norm=5.0
+    config.get_oneway_ref("steps"), learning_rate=5e-3, clip_norm=100.0
   )
 
   config.update(
@@ -66,17 +66,16 @@ def get_config(variant="hidden"):
 
   if variant == "uci":
     config.data.validation = 0.0  # few enough: all of them are to learn from
-    config.steps = 500
+    config.steps = 350
     config.batch_size = 16
     config.num_buckets = 3
-    config.model.hidden_size = 32
     config.model.neighbours = 3
-    config.model.filters = 48
-    config.model.read_out = "softmax"
+    config.model.filters = 64
     config.model.dropout = 0.5
-    config.model.word_dropout = 0.2
+    config.model.word_dropout = 0.1
     config.optimizer.learning_rate = 3e-3
+    config.optimizer.weight_decay = 0.1
     config.optimizer.decay = "constant"
     config.optimizer.ema_decay = 0.97
-    config.eval_every = config.checkpoint_every = 500
+    config.eval_every = config.checkpoint_every = 350
   return config
