@@ -152,7 +152,7 @@ MISTAKES = {
   ),
   "unknown task": (
     [CONFIG, "--config.task=poetry"],
-    "config.task is 'poetry', expected one of classification, forecasting",
+    "config.task is 'poetry', expected one of aligned, classification",
   ),
   "missing file": (
     [CONFIG, "--config.data.path={root}/nope.txt"],
