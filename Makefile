@@ -1,7 +1,7 @@
 # make demo   trains a small model on the embedded corpus and writes text
 # make test   runs the tests            make check   lint, format, types, floors
 # make slow   the tests that take minutes or need data that is not here
-# make oldest a tenth of the core's tests with the oldest supported versions
+# make oldest a tenth of the core's cases with the oldest supported versions
 #
 # Each creates .venv first if need be. PYTHON=... names another interpreter.
 

@@ -9,8 +9,8 @@
   echo MKVLAAGIVGLLLAQ | \
       python -m seqjax.launch --mode=tag --workdir=runs/protein
 
-Your own: --config.data.path=FILE, UCI's format or letters and states on two
-lines, see seqjax/data/protein.py.
+Your own: --config.data.path=FILE, UCI's format or a header, letters and states
+on three lines, see seqjax/data/protein.py.
 """
 
 from ml_collections import config_dict

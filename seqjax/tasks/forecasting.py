@@ -12,10 +12,10 @@ from seqjax import config as settings
 from seqjax import files
 from seqjax.data import batching, series
 from seqjax.errors import InputError
-from seqjax.models import ahead, layers
+from seqjax.models import layers
 from seqjax.models.forecaster import Forecaster
 from seqjax.nn import quantiles
-from seqjax.tasks import base
+from seqjax.tasks import ahead, base
 
 
 class Batch(NamedTuple):

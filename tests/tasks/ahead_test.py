@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqjax.models import ahead
+from seqjax.tasks import ahead
 
 LEVELS = 0.05, 0.25, 0.5, 0.75, 0.95
 
