@@ -8,8 +8,16 @@ import jax
 
 import seqjax
 from seqjax import GRU, LSTM
+from seqjax.cells import (
+  Additive,
+  Attending,
+  Bahdanau,
+  Conditional,
+  General,
+  InputFeeding,
+  LocationAware,
+)
 from seqjax.recurrence import Associative, Checkpointed, Fused, Newton, Scan
-from tests.attending import AttendingLSTM
 from tests.fast_weights import FastWeights
 
 CELLS = {
@@ -42,9 +50,12 @@ CELLS = {
     GRU(4), 0.3, variational=False
   ),
   "Zoneout": seqjax.Zoneout(LSTM(4), h=0.2, c=0.3),
-  # These live in the tests: a carry of matrices, params with rows.
+  # Params with rows: a memory of 2 features.
+  "Bahdanau": Bahdanau(LSTM(4), General(), 2),
+  "Conditional": Conditional(GRU(3), GRU(3), Additive(3, coverage=True), 2),
+  "InputFeeding": InputFeeding(GRU(3), LocationAware(3, 2, width=3), 2, 4),
+  # It lives in the tests: a carry of matrices.
   "FastWeights": FastWeights(3),
-  "AttendingLSTM": AttendingLSTM(4, 2),
 }
 
 # How a config says the cells of the package.
@@ -87,12 +98,13 @@ EXPRESSIONS = {
 
 def complete(cell, params, batch_shape=()):
   """`params` with what belongs to rows, where the cell needs it."""
-  if not isinstance(cell, AttendingLSTM):
+  if not isinstance(cell, Attending):
     return params
   key, source = jax.random.key(11), 3
+  dtype = jax.tree.leaves(params)[0].dtype
   return cell.attend(
     params,
-    jax.random.normal(key, (*batch_shape, source, cell.memory_size)),
+    jax.random.normal(key, (*batch_shape, source, cell.memory_size), dtype),
     jax.random.randint(key, batch_shape, 0, source + 1),
   )
 
@@ -123,7 +135,9 @@ UNFACTORED = LINEAR | {
   "Autoregressive",
   "RecurrentDropout, per step",
   "Zoneout",
-  "AttendingLSTM",
+  "Bahdanau",
+  "Conditional",
+  "InputFeeding",
 }
 RUNS = {
   "fused": set(CELLS) - UNFACTORED,
@@ -135,6 +149,8 @@ RUNS = {
 # Options of a method, and its backward direction, are tried on these alone: no
 # cell knows of them, and each case takes a second to compile.
 THOROUGH = {"LSTM", "GRU", "Stack", "LRU"}
+# Their gradients are compared with float64 loops in tests/cells, too.
+SLOW = {"Conditional", "InputFeeding"}
 
 
 def cases() -> list[tuple[str, str, bool]]:
@@ -147,7 +163,9 @@ def cases() -> list[tuple[str, str, bool]]:
     if cell in THOROUGH
     or ("," not in method and (not reverse or method == "scan"))
     # `attending_test.py` has these, on one device and on two.
-    if not (cell == "AttendingLSTM" and method in ("newton", "checkpointed"))
+    if not (cell == "Bahdanau" and method in ("newton", "checkpointed"))
+    # Seconds each; no cell knows of it.
+    if not (cell in SLOW and reverse)
   ]
 
 

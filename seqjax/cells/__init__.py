@@ -1,9 +1,19 @@
 """Cells: the mathematics of one time step, pure functions, no Flax."""
 
 from seqjax.cells import serialization as serialization
+from seqjax.cells.attend import Attending as Attending
+from seqjax.cells.attend import AttendingCarry as AttendingCarry
+from seqjax.cells.attend import AttendingParams as AttendingParams
+from seqjax.cells.attend import Bahdanau as Bahdanau
+from seqjax.cells.attend import Conditional as Conditional
+from seqjax.cells.attend import InputFeeding as InputFeeding
+from seqjax.cells.attention_kinds import Additive as Additive
+from seqjax.cells.attention_kinds import Dot as Dot
+from seqjax.cells.attention_kinds import General as General
+from seqjax.cells.attention_kinds import LocationAware as LocationAware
+from seqjax.cells.attention_kinds import Memory as Memory
 from seqjax.cells.base import Cell as Cell
 from seqjax.cells.base import FactoredCell as FactoredCell
-from seqjax.cells.base import LinearCell as LinearCell
 from seqjax.cells.base import Rows as Rows
 from seqjax.cells.elman import Elman as Elman
 from seqjax.cells.elman import ElmanCarry as ElmanCarry
@@ -35,12 +45,14 @@ from seqjax.cells.linear import MinGRU as MinGRU
 from seqjax.cells.linear import MinGRUParams as MinGRUParams
 from seqjax.cells.linear import MinLSTM as MinLSTM
 from seqjax.cells.linear import MinLSTMParams as MinLSTMParams
+from seqjax.cells.linear_cell import LinearCell as LinearCell
 from seqjax.cells.lstm import LSTM as LSTM
 from seqjax.cells.lstm import LSTMCarry as LSTMCarry
 from seqjax.cells.lstm import LSTMParams as LSTMParams
 from seqjax.cells.mgu import MGU as MGU
 from seqjax.cells.mgu import MGUCarry as MGUCarry
 from seqjax.cells.mgu import MGUParams as MGUParams
+from seqjax.cells.multi_head import MultiHead as MultiHead
 from seqjax.cells.noise import RecurrentDropout as RecurrentDropout
 from seqjax.cells.noise import RecurrentDropoutParams as RecurrentDropoutParams
 from seqjax.cells.noise import Zoneout as Zoneout

@@ -16,7 +16,6 @@ Axis letters used in the whole package:
 """
 
 import abc
-import dataclasses
 import numbers
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -25,26 +24,14 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from seqjax.cells.rows import Rows as Rows
+from seqjax.cells.rows import has_rows as has_rows
+from seqjax.cells.rows import map_params as map_params
+from seqjax.cells.rows import rows_of as rows_of
+
 # `unroll` gives step t the key fold_in(key, t); this position, which no
 # sequence reaches, is the key of `prepare`.
 PREPARE_POSITION = 2**32 - 1
-
-
-@jax.tree_util.register_dataclass
-@dataclasses.dataclass(frozen=True, eq=False)
-class Rows:
-  """Marks what belongs to rows among the params of a cell.
-
-  An encoder's memory, a mask with an entry for every row: constant over the
-  sequence as weights are, but with the axes of the batch in front. The mark
-  tells both apart, in checks and where rows are split over devices.
-
-  Attributes:
-    value: a tree of floating-point arrays `[*batch, ...]`; a mask is 1 or 0,
-      so that `jax.grad` over all params works.
-  """
-
-  value: Any
 
 
 class Cell[Params, Carry](abc.ABC):
@@ -97,7 +84,8 @@ class Cell[Params, Carry](abc.ABC):
   ) -> Carry:
     """The carry before the first step.
 
-    Floating-point arrays `[*batch, ...]`: vectors, but also matrices.
+    Floating-point arrays `[*batch, ...]`: vectors, but also matrices. No
+    integers: Jacobians and the parallel methods work on it.
     """
 
   @abc.abstractmethod
@@ -204,57 +192,6 @@ class FactoredCell[Params, Carry](Cell[Params, Carry]):
     return self.update(params, carry, projected, self.recur(params, carry))
 
 
-class LinearCell[Params, Carry](Cell[Params, Carry]):
-  """A cell whose state s obeys s_t = a_t * s_(t-1) + b_t, entry by entry.
-
-  a_t and b_t do not depend on the state, so all time steps can be evaluated in
-  parallel (Blelloch 1990, "Prefix sums and their applications"; Martin and
-  Cundy 2018, "Parallelizing linear recurrent neural nets over sequence
-  length"). The state is one array, real or complex; the carry holds it as
-  floating-point leaves. A state of matrices is flattened by `to_state`.
-  """
-
-  @property
-  def contracting(self) -> bool:
-    """Whether |a_t| <= 1 always: then no product of them overflows."""
-    return False
-
-  @abc.abstractmethod
-  def coefficients(
-    self, params: Params, inputs: jax.Array
-  ) -> tuple[jax.Array, jax.Array]:
-    """a_t and b_t, both `[..., state_size]`, for inputs `[..., D]`."""
-
-  @abc.abstractmethod
-  def readout(
-    self, params: Params, state: jax.Array, inputs: jax.Array
-  ) -> jax.Array:
-    """The output `[..., output_size]` of a state `[..., state_size]`."""
-
-  @abc.abstractmethod
-  def to_state(self, carry: Carry) -> jax.Array:
-    """The carry as one array `[..., state_size]`."""
-
-  @abc.abstractmethod
-  def to_carry(self, state: jax.Array) -> Carry:
-    """The inverse of `to_state`."""
-
-  def step(
-    self,
-    params: Params,
-    carry: Carry,
-    inputs: jax.Array,
-    *,
-    key: jax.Array | None = None,
-  ) -> tuple[Carry, jax.Array]:
-    del key
-    a, b = self.coefficients(params, inputs)
-    state = a * self.to_state(carry).astype(b.dtype) + b
-    keep_dtype = lambda new, old: new.astype(old.dtype)
-    new_carry = jax.tree.map(keep_dtype, self.to_carry(state), carry)
-    return new_carry, self.readout(params, state, inputs)
-
-
 def matmul(
   inputs: jax.Array, kernel: jax.Array, compute_dtype: str | None = None
 ) -> jax.Array:
@@ -356,43 +293,3 @@ def dropout_mask(
   """Entries 0 with probability `rate`, else 1 / (1 - rate)."""
   keep = jax.random.bernoulli(key, 1.0 - rate, shape)
   return keep.astype(dtype) / (1.0 - rate)
-
-
-def map_params(params: Any, *, weights=None, rows=None) -> Any:
-  """`params` with `weights(leaf)` for weights and `rows(Rows)` for `Rows`."""
-
-  def convert(node):
-    function = rows if isinstance(node, Rows) else weights
-    return node if function is None else function(node)
-
-  return jax.tree.map(convert, params, is_leaf=_is_rows)
-
-
-def has_rows(params: Any) -> bool:
-  """Whether something in `params` belongs to rows."""
-  return any(map(_is_rows, jax.tree.leaves(params, is_leaf=_is_rows)))
-
-
-def rows_of(cell: Cell[Any, Any], params: Any, field: str, method: str) -> Any:
-  """What the `Rows` in a field of `params` hold.
-
-  Args:
-    cell: whose params they are.
-    params: its params.
-    field: name of the field.
-    method: name of the method of `cell` that fills it.
-
-  Raises:
-    ValueError: it has not been filled.
-  """
-  rows = getattr(params, field)
-  if rows is None:
-    raise ValueError(
-      f"params.{field} is None, expected what {type(cell).__name__}.{method}"
-      " puts there: call it before the run"
-    )
-  return rows.value
-
-
-def _is_rows(node: Any) -> bool:
-  return isinstance(node, Rows)

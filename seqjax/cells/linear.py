@@ -1,8 +1,9 @@
 """Recurrences that are linear in the state, so that time runs in parallel.
 
 Each has s_t = a_t * s_(t-1) + b_t, entry by entry, with a_t and b_t functions
-of the input alone: see `base.LinearCell` and method "associative". What they
-lose is that no gate sees the state; nonlinearity is left to the layers between.
+of the input alone: see `linear_cell.LinearCell` and method "associative". What
+they lose is that no gate sees the state; nonlinearity is left to the layers
+between.
 """
 
 import dataclasses
@@ -13,13 +14,14 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.cells import base, checks, initializers
+from seqjax.cells.linear_cell import LinearCell
 
 
 class LinearCarry(NamedTuple):
   h: jax.Array  # [*batch, hidden_size]
 
 
-class _RealLinearCell[Params](base.LinearCell[Params, LinearCarry]):
+class _RealLinearCell[Params](LinearCell[Params, LinearCarry]):
   """The state is the carry's h, and it is the output."""
 
   hidden_size: int
@@ -275,7 +277,7 @@ class LRUCarry(NamedTuple):
 
 
 @dataclasses.dataclass(frozen=True)
-class LRU(base.LinearCell[LRUParams, LRUCarry]):
+class LRU(LinearCell[LRUParams, LRUCarry]):
   """The linear recurrent unit: a complex diagonal recurrence.
 
     lambda = exp(-exp(nu) + i exp(theta))           (so |lambda| < 1, always)

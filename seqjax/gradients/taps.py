@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from seqjax.cells import base, wrappers
+from seqjax.cells.linear_cell import LinearCell
 from seqjax.recurrence import arguments, masks, rows
 
 
@@ -81,7 +82,7 @@ def _step(cell, params, carry, inputs, key, taps):
         cell.cell, cell.inner(params), carry, fed, base.subkey(key, 0), taps
       )
       return carry, cell.after(params, inputs, outputs, base.subkey(key, 2))
-    case base.LinearCell():
+    case LinearCell():
       a, b = cell.coefficients(params, inputs)
       state = a * cell.to_state(carry).astype(b.dtype) + b
       tapped = jax.tree.map(

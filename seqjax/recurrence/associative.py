@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.cells import base
+from seqjax.cells.linear_cell import LinearCell
 from seqjax.recurrence import masks
 from seqjax.recurrence.linear_scan import linear_scan
 from seqjax.recurrence.scan import Steps
@@ -28,7 +29,7 @@ class Associative:
 
   def check(self, cell: base.Cell) -> None:
     """Raises ValueError if the cell is not linear in its state."""
-    if not isinstance(cell, base.LinearCell):
+    if not isinstance(cell, LinearCell):
       raise ValueError(
         f"method 'associative' needs a recurrence that is linear in the state,"
         f" which {cell} is not; use method 'scan' or 'newton'"
@@ -36,7 +37,7 @@ class Associative:
 
   def run(
     self,
-    cell: base.LinearCell,
+    cell: LinearCell,
     params,
     carry,
     fresh_carry,

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 
 from seqjax.cells import base
+from seqjax.cells.linear_cell import LinearCell
 from seqjax.recurrence.associative import Associative
 from seqjax.recurrence.fused import Fused
 from seqjax.recurrence.scan import Scan, Steps
@@ -42,7 +43,7 @@ class Auto:
     # In an export the number of steps may be symbolic.
     long = isinstance(time, int) and time >= PARALLEL_FROM
     parallel = backend in ("gpu", "tpu") and long
-    if parallel and isinstance(cell, base.LinearCell):
+    if parallel and isinstance(cell, LinearCell):
       return Associative()
     return Scan()
 

@@ -1,4 +1,4 @@
-"""Params with rows: an attending LSTM by every method, on one device and two.
+"""Params with rows: a decoder that attends, by every method and two devices.
 
 Rows of the batch differ in what they remember, so what a method reshapes, cuts
 or splits must go along with the rows.
@@ -14,13 +14,12 @@ import numpy as np
 import pytest
 
 import seqjax
-from seqjax.cells import base
+from seqjax.cells import Bahdanau, General, base
 from seqjax.recurrence import Checkpointed, Truncated
-from tests.attending import AttendingLSTM
 from tests.recurrence.rows_test import mesh
 from tests.recurrence.unroll_test import KEY, B, T, loop, make, scalar
 
-CELL = AttendingLSTM(4, 2)
+CELL = Bahdanau(seqjax.LSTM(4), General(), 2)
 LENGTHS, SOURCES = jnp.array([0, 5, 2, 3]), jnp.array([2, 3, 0, 1])
 METHODS = {
   "scan": "scan",
@@ -84,13 +83,13 @@ def close(actual, wanted):
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("devices", [1, pytest.param(2, marks=two_devices)])
 def test_every_method_is_the_loop(method, devices):
-  """Values and the gradients of all params, the memory's and the mask's too."""
+  """Values and the gradients of all params, of all that is remembered too."""
   split = jax.set_mesh(mesh()) if devices == 2 else contextlib.nullcontext()
   with split:
     actual = gradient(functools.partial(run, METHODS[method]))(*problem())
   close(actual, expected())
   params = actual[1][0]
-  moved = np.abs(params.memory.value).sum((1, 2)) > 0
+  moved = np.abs(params.memory.value.values).sum((1, 2)) > 0
   # The first row has no steps, the third no memory.
   assert moved.tolist() == [False, True, False, True]
 
@@ -153,22 +152,24 @@ def test_inside_of_wrappers():
   [
     (
       lambda p: CELL.init(KEY, 3),
-      r"params\.memory is None, expected what AttendingLSTM\.attend puts there",
+      r"params\.memory is None, expected what Bahdanau\.attend puts there",
     ),
     (
       lambda p: CELL.attend(p, jnp.ones((B + 1, 3, 2)), jnp.ones(B + 1, int)),
-      r"params\.memory\.value has shape \(5, 3, 2\), expected \(4,\) in front",
+      r"params\.memory\.value\.keys has shape \(5, 3, 4\), expected \(4,\) in",
     ),
     (
-      lambda p: p._replace(mask=base.Rows(p.mask.value > 0)),
-      r"params\.mask\.value has dtype bool, expected a floating dtype",
+      lambda p: p._replace(
+        memory=base.Rows(p.memory.value._replace(mask=p.memory.value.mask > 0))
+      ),
+      r"params\.memory\.value\.mask has dtype bool, expected a floating dtype",
     ),
     (
       lambda p: p._replace(memory=p.memory.value),
       "params is AttendingParams.*, expected",
     ),
     (
-      lambda p: p._replace(query_kernel=base.Rows(p.query_kernel)),
+      lambda p: p._replace(attention=base.Rows(p.attention)),
       "params is AttendingParams.*, expected",
     ),
   ],

@@ -22,7 +22,7 @@ def test_init(name, dtype):
 
   def kinds(*dtype):
     def both(key):
-      params = cell.init(key, D, *dtype)
+      params = table.complete(cell, cell.init(key, D, *dtype))
       return params, cell.initial_carry(params)
 
     leaves = jax.tree.leaves(jax.eval_shape(both, KEY))

@@ -25,7 +25,7 @@ ROWS = [
   ("LSTM", "auto"),
   ("LearnedCarry", "checkpointed"),
   ("LinearRNN", "associative"),
-  ("AttendingLSTM", "scan"),
+  ("Bahdanau", "scan"),
   ("Elman", "newton"),
   ("GRU", "truncated"),
   ("GRU", BOTH),
