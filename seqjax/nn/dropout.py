@@ -9,7 +9,12 @@ import numpy as np
 from seqjax.cells import base
 
 
-def dropout(inputs: jax.Array, rate: float, key: jax.Array | None) -> jax.Array:
+def dropout(
+  inputs: jax.Array,
+  rate: float,
+  key: jax.Array | None,
+  same_over: int | None = None,
+) -> jax.Array:
   """Zeroes entries with probability `rate`, scales the rest by 1/(1 - rate).
 
   Srivastava et al. 2014. Without a key, or at rate 0, the identity.
@@ -18,10 +23,16 @@ def dropout(inputs: jax.Array, rate: float, key: jax.Array | None) -> jax.Array:
     inputs: any shape.
     rate: in [0, 1).
     key: a `jax.random` key, or None.
+    same_over: an axis along which the mask is the same: time, for one mask a
+      sequence (Gal and Ghahramani 2016, "A theoretically grounded application
+      of dropout in recurrent neural networks").
   """
   if key is None or rate == 0.0:
     return inputs
-  return inputs * base.dropout_mask(key, rate, inputs.shape, str(inputs.dtype))
+  shape = list(inputs.shape)
+  if same_over is not None:
+    shape[same_over] = 1
+  return inputs * base.dropout_mask(key, rate, shape, str(inputs.dtype))
 
 
 def drop_tokens(

@@ -47,7 +47,35 @@ class Layer[Carry](nnx.Module, abc.ABC):
 
   @abc.abstractmethod
   def initial_carry(self, batch_shape: Sequence[int]) -> Carry:
-    """The carry before the first step: a tree of arrays `[*batch, ...]`."""
+    """The carry before the first step: a tree of arrays `[*batch, ...]`.
+
+    They may be integers, unlike those of a cell: a position for each row.
+    """
+
+  def remember(
+    self, memory: jax.Array, lengths: jax.Array | None = None
+  ) -> Any:
+    """What a decoder keeps of a memory, computed once a sequence.
+
+    Keys and values projected, say. Default: nothing, the layer reads none.
+
+    Args:
+      memory: `[batch, source, features]`.
+      lengths: int `[batch]`, of the memory; default all of it is valid.
+
+    Returns:
+      A tree of arrays `[batch, ...]`, for `attend`.
+    """
+    del memory, lengths
+    return ()
+
+  def attend(self, remembered: Any) -> "Layer[Carry]":
+    """The layer that reads what `remember` returned; only then may it run.
+
+    Its params hold what is remembered as `base.Rows`.
+    """
+    del remembered
+    return self
 
   @abc.abstractmethod
   def __call__(

@@ -76,6 +76,16 @@ class Sequential(Layer[tuple[Any, ...]]):
       new_carry.append(layer_carry)
     return tuple(new_carry), inputs
 
+  def remember(self, memory, lengths=None):
+    return tuple(layer.remember(memory, lengths) for layer in self.layers)
+
+  def attend(self, remembered):
+    layers = [
+      layer.attend(own)
+      for layer, own in zip(self.layers, remembered, strict=True)
+    ]
+    return Sequential(layers, self.output_size, self.dropout)
+
   def last(self, outputs, lengths=None):
     if not self.layers:
       return super().last(outputs, lengths)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from seqjax import GRU, LSTM, Stack, nn
+from seqjax import GRU, LSTM, Stack, cells, nn
 from seqjax.cells import GRUParams
 from seqjax.recurrence.truncated import Truncated
 from tests.nn.building import layers_of
@@ -15,6 +15,10 @@ from tests.nn.toy_attention import Attention
 KEY = jax.random.key(0)
 B, T, D = 4, 7, 3
 LENGTHS = jnp.array([7, 4, 1, 0])
+# What a decoder reads: each row something else, one of them nothing.
+M = 2
+MEMORY = jax.random.normal(jax.random.key(2), (B, 5, M))
+SOURCES = jnp.array([5, 3, 0, 1])
 
 LAYERS = {
   "rnn": lambda: nn.RNN(LSTM(4), D, key=KEY),
@@ -34,8 +38,33 @@ LAYERS = {
   "attention on an rnn": lambda: nn.Sequential(
     [nn.RNN(GRU(4), D, key=KEY), Attention(4, 5, 3, key=KEY)], D
   ),
+  "conditional": lambda: nn.AttendingRNN(
+    cells.Conditional(LSTM(4), LSTM(4), cells.Additive(3, coverage=True), M),
+    D,
+    key=KEY,
+  ),
+  "luong": lambda: nn.LuongAttention(
+    nn.RNN(GRU(4), D, key=KEY), cells.MultiHead(4, 2), M, 5, key=KEY
+  ),
+  "attending twice": lambda: nn.Sequential(
+    [
+      nn.AttendingRNN(
+        cells.Bahdanau(GRU(4), cells.LocationAware(3, 2, 3), M), D, key=KEY
+      ),
+      nn.AttendingRNN(
+        cells.InputFeeding(LSTM(4), cells.General(), M, 5), 6, key=KEY
+      ),
+    ],
+    D,
+  ),
 }
 CAUSAL = [name for name in LAYERS if "bi" not in name and "both" not in name]
+
+
+def make(name, rows=range(B)):
+  """The layer; one that reads a memory has that of these rows."""
+  layer, rows = LAYERS[name](), np.asarray(rows)
+  return layer.attend(layer.remember(MEMORY[rows], SOURCES[rows]))
 
 
 def inputs(seed=1):
@@ -49,14 +78,14 @@ def close(found, expected):
 @pytest.mark.usefixtures("nnx_mode")
 @pytest.mark.parametrize("name", LAYERS)
 def test_each_row_is_as_if_it_were_alone(name):
-  layer = LAYERS[name]()
+  layer = make(name)
   assert layer.causal == (name in CAUSAL)
   x = inputs()
   carry, outputs = layer(x, lengths=LENGTHS)
   assert outputs.shape == (B, T, layer.output_size)
   for row, length in enumerate(LENGTHS):
     assert (outputs[row, length:] == 0).all()
-    alone_carry, alone = layer(x[row : row + 1, :length])
+    alone_carry, alone = make(name, [row])(x[row : row + 1, :length])
     close(outputs[row, :length], alone[0])
     close(jax.tree.map(lambda leaf, r=row: leaf[r : r + 1], carry), alone_carry)
     end = layer.last(outputs, LENGTHS)[row]
@@ -65,7 +94,7 @@ def test_each_row_is_as_if_it_were_alone(name):
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_padding_is_not_read_and_has_no_gradient(name):
-  params, apply = nn.functionalize(LAYERS[name]())
+  params, apply = nn.functionalize(make(name))
   valid = jnp.arange(T)[None, :, None] < LENGTHS[:, None, None]
   x = jnp.where(valid, inputs(), jnp.nan)
 
@@ -80,7 +109,7 @@ def test_padding_is_not_read_and_has_no_gradient(name):
 @pytest.mark.usefixtures("nnx_mode")
 @pytest.mark.parametrize("name", CAUSAL)
 def test_two_windows_and_step_by_step_are_the_whole(name):
-  layer = LAYERS[name]()
+  layer = make(name)
   x = inputs()
   whole_carry, whole = layer(x)
   carry, first = layer(x[:, :3])
@@ -96,10 +125,13 @@ def test_two_windows_and_step_by_step_are_the_whole(name):
 
 @pytest.mark.parametrize("name", CAUSAL)
 def test_steps_take_any_batch_shape(name):
-  layer = LAYERS[name]()
+  rows = np.arange(B * T).reshape(B, T) % B
+  layer, flat_layer = make(name, rows), make(name, rows.ravel())
   x = inputs()
   carry, output = layer.step(layer.initial_carry((B, T)), x)
-  flat_carry, flat = layer.step(layer.initial_carry((B * T,)), x.reshape(-1, D))
+  flat_carry, flat = flat_layer.step(
+    flat_layer.initial_carry((B * T,)), x.reshape(-1, D)
+  )
   close(output.reshape(flat.shape), flat)
   close(
     jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), carry),
@@ -111,27 +143,28 @@ def test_steps_take_any_batch_shape(name):
 @pytest.mark.parametrize("name", LAYERS)
 def test_a_reset_begins_again(name):
   """Of both directions the forward one begins at t, the backward ends there."""
-  layer = LAYERS[name]()
+  layer = make(name)
   x = inputs()
   resets = jnp.zeros((B, T), bool).at[0, 4].set(True).at[1, 2].set(True)
   _, outputs = layer(x, lengths=LENGTHS, resets=resets)
   _, plain = layer(x, lengths=LENGTHS)
   close(outputs[2:], plain[2:])
   for row, at, length in ((0, 4, 7), (1, 2, 4)):
-    after = layer(x[row : row + 1, at:length])[1][0]
+    alone = make(name, [row])
+    after = alone(x[row : row + 1, at:length])[1][0]
     if layer.causal:
       close(outputs[row, at:length], after)
       close(outputs[row, :at], plain[row, :at])
     elif name == "bidirectional":
       size = layer.forward.output_size
       close(outputs[row, at:length, :size], after[:, :size])
-      until = layer(x[row : row + 1, : at + 1])[1][0]
+      until = alone(x[row : row + 1, : at + 1])[1][0]
       close(outputs[row, : at + 1, size:], until[:, size:])
 
 
 @pytest.mark.parametrize("name", LAYERS)
 def test_only_a_key_makes_noise(name):
-  layer = LAYERS[name]()
+  layer = make(name)
   x = inputs()
   np.testing.assert_array_equal(layer(x)[1], layer(x)[1])
   noisy = layer(x, key=KEY)[1]
@@ -218,7 +251,7 @@ def test_bad_layers(make, message):
 
 
 @pytest.mark.parametrize(
-  "name", ["feed forward", "attention", "sequential of nothing"]
+  "name", ["feed forward", "attention", "luong", "sequential of nothing"]
 )
 def test_what_cannot_be_probed_says_so_before_it_runs(name):
   """By shapes alone, as the training loop asks."""

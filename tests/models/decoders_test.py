@@ -1,0 +1,195 @@
+"""Every word of a config that asks for a decoder."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+from ml_collections import ConfigDict
+
+from seqjax import cells, nn
+from seqjax.cells import GRU, LSTM
+from seqjax.errors import InputError
+from seqjax.models import decoders
+from seqjax.models.encoder_decoder import looked_at
+from seqjax.recurrence.truncated import Truncated
+from seqjax.tasks import base
+from tests import experiments
+
+KEY = jax.random.key(0)
+F32 = {"compute_dtype": "float32"}
+H, M = 4, 4
+
+KINDS = {
+  "additive": cells.Additive(H, **F32),
+  "additive(coverage=True)": cells.Additive(H, coverage=True, **F32),
+  "additive(3, max_fertility=1)": cells.Additive(3, max_fertility=1.0, **F32),
+  "Dot": cells.Dot(),
+  "dot(scaled=True)": cells.Dot(scaled=True),
+  "general": cells.General(**F32),
+  "location_aware(filters=2, width=3)": cells.LocationAware(H, 2, 3, **F32),
+  "LocationAware()": cells.LocationAware(H, **F32),
+  "multi_head": cells.MultiHead(H, **F32),
+  "multi_head(heads=2, size=6)": cells.MultiHead(6, 2, **F32),
+}
+
+
+def model(**changes):
+  fields = {
+    "cell": "gru",
+    "hidden_size": H,
+    "num_layers": 1,
+    "dropout": 0.0,
+    "compute_dtype": "float32",
+    "method": "auto",
+    "gradient": "bptt",
+    "decoder": "conditional",
+    "attention": "additive",
+  }
+  return ConfigDict({**fields, **changes})
+
+
+def make(memory_size=M, **changes):
+  return decoders.create(model(**changes))(3, memory_size, KEY)
+
+
+@pytest.mark.parametrize("decoder", decoders.DECODERS)
+@pytest.mark.parametrize("attention", KINDS)
+def test_all_kinds_in_all_decoders(attention, decoder):
+  if decoder == "luong" and KINDS[attention].sees_past:
+    with pytest.raises(InputError, match="which sees where was looked before"):
+      make(attention=attention, decoder=decoder)
+    return
+
+  def run(inputs, memory):
+    layer = make(attention=attention, decoder=decoder, num_layers=2)
+    layer = layer.attend(layer.remember(memory))
+    carry, outputs = layer(inputs)
+    assert outputs.shape[-1] == layer.output_size
+    return looked_at(carry), outputs
+
+  shapes = jax.eval_shape(run, jnp.ones((2, 7, 3)), jnp.ones((2, 5, M)))
+  assert shapes[0].shape == (2, 5)
+  assert shapes[1].shape[:2] == (2, 7)
+
+
+@pytest.mark.parametrize("attention", KINDS)
+def test_what_is_written_is_what_is_made(attention):
+  assert make(attention=attention).cell == cells.Conditional(
+    GRU(H, **F32), GRU(H, **F32), KINDS[attention], M
+  )
+
+
+def test_where_it_attends():
+  kind, gru, lstm = KINDS["additive"], GRU(H, **F32), LSTM(H, **F32)
+  assert make(decoder="bahdanau", cell="lstm").cell == cells.Bahdanau(
+    lstm, kind, M
+  )
+  fed = make(decoder="input_feeding", num_layers=2)
+  assert fed.cell == cells.InputFeeding(cells.Stack((gru, gru)), kind, M, H)
+  luong = make(decoder="luong", num_layers=3)
+  assert isinstance(luong, nn.LuongAttention)
+  assert [layer.cell for layer in luong.layer.layers] == [gru] * 3
+  assert luong.kind == kind
+  deep = make(decoder="conditional", num_layers=3, dropout=0.25)
+  first, rest = deep.layers
+  assert first.cell == cells.Conditional(gru, gru, kind, M)
+  assert [layer.cell for layer in rest.layers] == [gru] * 2
+  assert deep.dropout == rest.dropout == 0.25
+  plain = make(attention="none", num_layers=2)
+  assert [layer.cell for layer in plain.layers] == [gru] * 2
+
+
+@pytest.mark.parametrize("decoder", decoders.DECODERS)
+def test_how_it_is_run_is_asked_for_as_elsewhere(decoder):
+  layer = make(
+    decoder=decoder, gradient="truncated(2, 4)", method="checkpointed"
+  )
+  if decoder == "luong":
+    (layer,) = layer.layer.layers
+  assert layer.gradient == Truncated(2, 4)
+  assert type(layer.method).__name__ == "Checkpointed"
+
+
+@pytest.mark.parametrize(
+  ("changes", "message"),
+  [
+    (
+      {"attention": "additiv"},
+      "config.model.attention is 'additiv', expected one of none, additive,"
+      " dot, general, location_aware, multi_head for 'additiv'",
+    ),
+    (
+      {"attention": "additive(sise=3)"},
+      "config.model.attention is 'additive.sise=3.', expected options of"
+      " additive .size, coverage, max_fertility, compute_dtype., not 'sise'",
+    ),
+    (
+      {"attention": "additive(max_fertility=0)"},
+      "attention is .*: max_fertility is 0.0, expected a positive number",
+    ),
+    (
+      {"attention": "location_aware(width=4)"},
+      "attention is 'location_aware.width=4.': width is 4, expected an odd",
+    ),
+    (
+      {"attention": "multi_head(heads=3)"},
+      "attention is .*: heads is 3, expected a divisor of size, 4",
+    ),
+    (
+      {"decoder": "bahdanu"},
+      "config.model.decoder is 'bahdanu', expected one of bahdanau, cond",
+    ),
+    (
+      {"decoder": "bahdanu", "attention": "none"},
+      "config.model.decoder is 'bahdanu', expected one of bahdanau, cond",
+    ),
+    (
+      {"hidden_size": 0},
+      "^config.model.hidden_size is 0, expected a positive integer",
+    ),
+    ({"num_layers": 0}, "config.model.num_layers is 0, expected at least 1"),
+    (
+      {"attention": "dot", "memory_size": 8},
+      "config.model: query_size is 4, expected memory_size, 8, for attention",
+    ),
+    (
+      {"cell": "lru", "decoder": "bahdanau"},
+      "config.model: cell is LRU.*, expected one with h in its carry",
+    ),
+    (
+      {"method": "associative"},
+      "config.model: method 'associative' needs a recurrence that is linear",
+    ),
+    (
+      {"cell": "min_gru", "method": "associative"},
+      "config.model: method 'associative' needs a recurrence that is linear",
+    ),
+  ],
+)
+def test_mistakes(changes, message):
+  with pytest.raises(InputError, match=message) as error:
+    make(**changes)
+  assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+  ("attention", "spelt"),
+  [
+    ("none", "none"),
+    ("additive", "additive(coverage=False, max_fertility=2.0)"),
+    ("Additive(3)", "additive(size=3, coverage=False, max_fertility=2.0)"),
+    ("dot", "dot(scaled=False)"),
+    ("general", "general"),
+    ("location_aware(width=3)", "location_aware(filters=8, width=3)"),
+    ("multi_head(heads=2)", "multi_head(heads=2)"),
+  ],
+)
+def test_every_option_is_spelt_out(attention, spelt):
+  resolved = decoders.resolve(model(attention=attention))
+  assert resolved.attention == spelt
+  assert decoders.resolve(resolved) == resolved
+
+
+def test_a_run_saves_it_spelt_out():
+  config = base.resolve(experiments.load("translate"))
+  assert config.model.attention == "additive(coverage=False, max_fertility=2.0)"
+  assert "attention" not in decoders.resolve(ConfigDict({"cell": "gru"}))
