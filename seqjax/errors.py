@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-# What the extra `train` brings, by the names under which it is imported.
+# What the extras bring, by the names under which it is imported.
 EXTRA = {
   "grain": "grain",
   "matplotlib": "matplotlib",
@@ -12,6 +12,7 @@ EXTRA = {
   "sklearn": "scikit-learn",
   "tensorboardX": "tensorboardX",
 }
+TEXT = {name: name for name in ("sacrebleu", "sacremoses", "sentencepiece")}
 
 
 class InputError(ValueError):
@@ -28,7 +29,7 @@ class TrainingDiverged(RuntimeError):
 
 @contextlib.contextmanager
 def extra() -> Iterator[None]:
-  """Around the imports of what comes with the extra `train` alone.
+  """Around the imports of what comes with an extra alone.
 
   Raises:
     InputError: one of them is not installed.
@@ -36,10 +37,12 @@ def extra() -> Iterator[None]:
   try:
     yield
   except ModuleNotFoundError as error:
-    missing = EXTRA.get((error.name or "").partition(".")[0])
+    name = (error.name or "").partition(".")[0]
+    missing = (EXTRA | TEXT).get(name)
     if missing is None:
       raise
+    use, option = ("text", "text") if name in TEXT else ("training", "train")
     raise InputError(
-      f"{missing} is not installed; it comes with the extra of training: pip"
-      " install 'seqjax[train]'"
+      f"{missing} is not installed; it comes with the extra of {use}: pip"
+      f" install 'seqjax[{option}]'"
     ) from error

@@ -80,6 +80,10 @@ class StreamWindows:
     return endless(self.__getitem__)
 
 
+# Rows of a batch by tokens are a multiple: of as many devices as share it.
+ROWS = 8
+
+
 class _Steps:
   """What Grain asks of a random-access source, without an end."""
 
@@ -160,6 +164,7 @@ class Loader:
       )
 
   Attributes:
+    lengths: of all examples, `[n]` or `[n, k]`.
     steps_per_epoch: training batches until every example has been seen.
   """
 
@@ -171,6 +176,8 @@ class Loader:
     *,
     num_buckets: int = 1,
     seed: int = 0,
+    by_tokens: bool = False,
+    vary: Callable[[np.ndarray, int, Any, int], Any] | None = None,
   ):
     """Sorts the examples.
 
@@ -184,14 +191,20 @@ class Loader:
       batch_size: rows of a training batch.
       num_buckets: at most so many; each holds about as many examples.
       seed: of the shuffles.
+      by_tokens: whether training batches are of about as many tokens each, not
+        of as many examples: rows in inverse proportion to the longest length
+        of the bucket, a multiple of `ROWS`, `batch_size` on average.
+      vary: in place of `collate` in training, with the step as a last
+        argument: for examples that are never twice the same. A pure function.
     """
-    self._lengths = lengths = np.asarray(lengths)
+    self.lengths = lengths = np.asarray(lengths)
     if batch_size < 1 or num_buckets < 1:
       raise ValueError(
         f"batch_size is {batch_size} and num_buckets is {num_buckets}, expected"
         " at least 1 each"
       )
     self._collate, self._batch_size, self._seed = collate, batch_size, seed
+    self._vary = vary or (lambda *arguments: collate(*arguments[:-1]))
     longest = lengths.max(axis=1) if lengths.ndim == 2 else lengths
     shares = np.arange(1, num_buckets + 1) / num_buckets
     edges = longest
@@ -201,16 +214,23 @@ class Loader:
     order = np.argsort(longest, kind="stable")
     self._members = [order[bucket[order] == b] for b in range(len(edges))]
     self._padded = [_longest(lengths[members]) for members in self._members]
-    self._batches = self._cut(batch_size)
+    self._rows = [batch_size] * len(self._members)
+    if by_tokens:
+      tokens = batch_size * longest.mean() if len(longest) else 0
+      self._rows = [
+        max(1, round(tokens / max(longest[m].max(), 1) / ROWS)) * ROWS
+        for m in self._members
+      ]
+    self._batches = self._cut(self._rows)
     self.steps_per_epoch = len(self._batches)
     self._epoch = -1, self._members, self._batches
 
-  def _cut(self, rows: int) -> list[tuple[int, int]]:
-    """(bucket, first member) of all batches of an epoch."""
+  def _cut(self, rows: Sequence[int]) -> list[tuple[int, int]]:
+    """(bucket, first member) of all batches of an epoch, rows by bucket."""
     return [
       (bucket, first)
       for bucket, members in enumerate(self._members)
-      for first in range(0, len(members), rows)
+      for first in range(0, len(members), rows[bucket])
     ]
 
   def __getitem__(self, step: int) -> Any:
@@ -227,9 +247,9 @@ class Loader:
       self._epoch = epoch, members, [self._batches[i] for i in order]
     _, members, batches = self._epoch
     bucket, first = batches[position]
-    rows = self._batch_size
+    rows = self._rows[bucket]
     taken = members[bucket][first : first + rows]
-    return self._collate(taken, rows, self._padded[bucket])
+    return self._vary(taken, rows, self._padded[bucket], int(step))
 
   def train(self) -> "grain.DatasetIterator":
     """An iterator without end over the training batches; see `endless`.
@@ -248,7 +268,7 @@ class Loader:
       batch_size: rows of a batch; default that of training.
     """
     rows = self._batch_size if batch_size is None else batch_size
-    for bucket, first in self._cut(rows):
+    for bucket, first in self._cut([rows] * len(self._members)):
       members = self._members[bucket][first : first + rows]
       yield self._collate(members, rows, self._padded[bucket])
 
@@ -265,7 +285,7 @@ class Loader:
     rows = min(size(len(members), 8), most)
     for first in range(0, len(members), rows):
       taken = members[first : first + rows]
-      padded = _longest(self._lengths[taken], round_to=lambda n: size(n, 16))
+      padded = _longest(self.lengths[taken], round_to=lambda n: size(n, 16))
       yield self._collate(taken, rows, padded)
 
 

@@ -48,6 +48,23 @@ Formats with a tag for every token, `examples.Tagged`, hold `load` too, and
   report(part, examples, found) -> str
                                the same and some examples, for a person
   REPORT                       the name of its file
+
+Formats of sentences in two languages, `pairs.Pair`, hold `load`, `Pair` and
+
+  Encoder                      its `fit` and `state` as above, and
+    source, target               the tokens of either side, `tokens.Tokens` or
+                                 of the same interface, with ids for padding,
+                                 unknown, start and stop, in this order from 0;
+                                 one object where both sides share a vocabulary
+    encode_source(text, seed)    int32 ids `[time]`, the last of them the stop;
+    encode_target(text, seed)    a seed is given in training alone
+    split_source(text)           what each id of `encode_source` stands for,
+                                 also where it says unknown; "" for the stop
+    decode(ids, copies)          the target's ids as a text for people;
+                                 reserved ones are left out, or, where they say
+                                 unknown, the symbol of `copies` is written
+    read(path)                   texts to translate, in order, a line each; an
+                                 empty line is an empty text
 """
 
 import types
@@ -56,6 +73,7 @@ from seqjax.config import find_module
 
 HOLDS = "load", "Encoder", "show"
 HOLDS_TAGS = "load", "Encoder", "write", "scores", "report", "REPORT"
+HOLDS_PAIRS = "load", "Encoder", "Pair"
 
 
 def find(name: str, holds: tuple[str, ...] = HOLDS) -> types.ModuleType:
@@ -63,7 +81,8 @@ def find(name: str, holds: tuple[str, ...] = HOLDS) -> types.ModuleType:
 
   Args:
     name: a module of this package, or `package.module` of the user's own.
-    holds: what it must have: `HOLDS_TAGS` where every token has a tag.
+    holds: what it must have: `HOLDS_TAGS` where every token has a tag,
+      `HOLDS_PAIRS` for translation.
 
   Raises:
     InputError: no such module, or it is no format.

@@ -1,9 +1,11 @@
 """Text corpora: embedded, named or the user's own file."""
 
+import gzip
 import hashlib
 import pathlib
 import sys
 import sysconfig
+import zlib
 from typing import NamedTuple
 
 from seqjax.data import download
@@ -53,17 +55,24 @@ def load(name: str, path: str | None = None) -> Corpus:
 
 
 def read_utf8(path: str | pathlib.Path) -> str:
-  """The text of a UTF-8 file.
+  """The text of a UTF-8 file; one whose name ends in .gz is unpacked.
 
   Raises:
-    InputError: the file is missing, empty or not UTF-8; the last names the
-      offset of the first bad byte.
+    InputError: the file is missing, damaged, empty or not UTF-8; the last names
+      the offset of the first bad byte.
   """
   try:
     data = pathlib.Path(path).read_bytes()
   except OSError as error:
     reason = error.strerror or str(error)
     raise InputError(f"{path}: cannot be read ({reason})") from error
+  if str(path).endswith(".gz"):
+    try:
+      data = gzip.decompress(data)
+    except (OSError, EOFError, zlib.error) as error:
+      raise InputError(
+        f"{path}: cannot be unpacked ({error}); expected a whole gzip file"
+      ) from error
   try:
     text = data.decode("utf-8")
   except UnicodeDecodeError as error:

@@ -116,6 +116,10 @@ class Vocabulary:
     return [symbol for symbol in found if symbol is not None]
 
 
+_BLANK = "▁"  # how a blank is written in a symbol
+_BLANKED = re.compile(
+  r"▁?(?:<unk>|[^\W\d_]+(?:['’][^\W\d_]+)*|[^▁])|▁", re.DOTALL
+)
 _WORD = re.compile(r"<unk>|\w+(?:['’]\w+)*|[^\w\s]")
 
 
@@ -131,6 +135,14 @@ def _join_words(words: Iterable[str]) -> str:
   return re.sub(r" +([.,;:!?)\]}'’])", r"\1", text)
 
 
+def _split_blanked(text: str) -> list[str]:
+  return _BLANKED.findall((_BLANK + text).replace(" ", _BLANK) if text else "")
+
+
+def _join_blanked(symbols: Iterable[str]) -> str:
+  return "".join(symbols).replace(_BLANK, " ").removeprefix(" ")
+
+
 class _Kind(NamedTuple):
   split: Callable[[str], Sequence[str]]
   join: Callable[[Iterable[str]], str]
@@ -143,6 +155,7 @@ TOKENIZERS = {
   "characters": _Kind(lambda text: text, "".join, "\ufffd", True),
   "words": _Kind(_WORD.findall, _join_words, UNKNOWN_WORD, False),
   "blanks": _Kind(_split_lines, _join_words, UNKNOWN_WORD, False),
+  "blanked": _Kind(_split_blanked, _join_blanked, _BLANK + UNKNOWN_WORD, False),
 }
 
 
@@ -155,6 +168,9 @@ class Tokenizer:
                  line breaks are blanks
     blanks       as the text is parted already, with `<eos>` at the end of a
                  line: the format of the Penn Treebank
+    blanked      words with the blank before them, written "▁", digits and
+                 other signs on their own: joined again it is the same text, but
+                 for a sign "▁" in it, which is read as a blank
 
   Attributes:
     name: of these.
@@ -258,6 +274,23 @@ class Tokens:
     """How many ids there are."""
     return len(self.vocabulary)
 
+  @property
+  def padding(self) -> int:
+    """The id, as `unknown`, `start` and `stop`; None if it is not reserved."""
+    return self.vocabulary.padding
+
+  @property
+  def unknown(self) -> int:
+    return self.vocabulary.unknown
+
+  @property
+  def start(self) -> int:
+    return self.vocabulary.start
+
+  @property
+  def stop(self) -> int:
+    return self.vocabulary.stop
+
   def split(self, text: str) -> Sequence[str]:
     """The symbols of a text."""
     return self.tokenizer.split(text)
@@ -276,7 +309,24 @@ class Tokens:
     """The text of ids `[time]`."""
     return self.join(self.vocabulary.decode(ids, self.tokenizer.unknown))
 
+  def symbols(self, ids: Any) -> list[str]:
+    """A symbol for each id `[time]`, for a picture; "<stop>" if reserved."""
+    named = [f"<{name}>" for name in self.vocabulary.reserved]
+    if self.unknown is not None:
+      named[self.unknown] = self.tokenizer.unknown
+    written = [*named, *self.vocabulary.symbols]
+    return [written[i] for i in np.asarray(ids, int).tolist()]
+
   def unknown_in(self, text: str | Sequence[str]) -> list[str]:
     """The different symbols of a text that are not known, as they come."""
     symbols = self.split(text) if isinstance(text, str) else text
     return [s for s in dict.fromkeys(symbols) if s not in self.vocabulary]
+
+
+def from_state(state: dict[str, Any]) -> Any:
+  """The `Tokens`, or the `subwords.Subwords`, of a state."""
+  if state["tokenizer"] in TOKENIZERS:
+    return Tokens.from_state(state)
+  from seqjax.data.subwords import Subwords  # which knows this module
+
+  return Subwords.from_state(state)

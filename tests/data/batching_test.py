@@ -100,7 +100,7 @@ class Example(NamedTuple):
   indices: np.ndarray
 
 
-def loader(lengths, batch_size, num_buckets=1, seed=0):
+def loader(lengths, batch_size, num_buckets=1, seed=0, **options):
   """A batch says what it was made of."""
 
   def collate(members, rows, padded):
@@ -112,7 +112,7 @@ def loader(lengths, batch_size, num_buckets=1, seed=0):
     )
 
   return batching.Loader(
-    lengths, collate, batch_size, num_buckets=num_buckets, seed=seed
+    lengths, collate, batch_size, num_buckets=num_buckets, seed=seed, **options
   )
 
 
@@ -217,6 +217,64 @@ def test_two_lengths():
   assert [batch.members.tolist() for batch in found] == [[0, 2, 4], [3, 1]]
   assert [batch.padded for batch in found] == [(2, 2), (9, 8)]
   assert next(loader([(0, 0)], 1).train()).padded == (1, 1)
+
+
+@given(
+  lengths=LENGTHS.filter(bool) | PAIRS.filter(bool),
+  batch_size=st.integers(1, 40),
+  num_buckets=st.integers(1, 4),
+)
+def test_batches_by_tokens(lengths, batch_size, num_buckets):
+  """Fewer rows where the examples are long; each still once an epoch."""
+  make = lambda: loader(lengths, batch_size, num_buckets, 3, by_tokens=True)
+  found = make()
+  longest = np.reshape(lengths, (len(lengths), -1)).max(axis=1)
+  tokens = batch_size * longest.mean()
+  for epoch in range(2):
+    steps = range(found.steps_per_epoch)
+    batches = [found[epoch * len(steps) + step] for step in steps]
+    seen = []
+    for batch in batches:
+      rows = len(batch.weights)
+      assert rows % batching.ROWS == 0
+      seen += check(batch, lengths, rows)
+      # To the nearest such number of rows, and not without any.
+      padded = np.max(batch.padded)
+      error = abs(rows * padded - tokens)
+      assert error <= batching.ROWS / 2 * padded or rows == batching.ROWS
+    assert sorted(seen) == list(range(len(lengths)))
+  last = found.steps_per_epoch - 1
+  np.testing.assert_array_equal(make()[last].members, found[last].members)
+  # What is not trained on has as many rows as are asked for.
+  assert {len(batch.weights) for batch in found.once(5)} == {5}
+
+
+def test_about_as_many_tokens_a_batch():
+  lengths = [10] * 501 + [20] * 501 + [50] * 498
+  found = loader(lengths, 60, num_buckets=3, by_tokens=True)
+  batches = [found[step] for step in range(found.steps_per_epoch)]
+  shapes = {(len(b.weights), b.padded) for b in batches}
+  assert shapes == {(160, 10), (80, 20), (32, 50)}
+
+
+def test_examples_that_are_never_twice_the_same():
+  """`vary` stands in for `collate` in training alone, and is told the step."""
+
+  def vary(members, rows, padded, step):
+    return members.tolist(), rows, padded, step
+
+  make = lambda: loader([1, 2, 3, 9, 8], 2, 2, seed=4, vary=vary)
+  found, plain = make(), loader([1, 2, 3, 9, 8], 2, 2, seed=4)
+  for step in (7, 0, 3, 40, 3):
+    members, rows, padded, told = found[step]
+    assert (rows, told) == (2, step)
+    assert members == plain[step].members.tolist()
+    assert padded == plain[step].padded
+    assert make()[step] == found[step]
+  iterator = found.train()
+  assert [next(iterator)[-1] for _ in range(5)] == list(range(5))
+  assert all(isinstance(batch, Example) for batch in found.once())
+  assert all(isinstance(batch, Example) for batch in found.few_shapes(4))
 
 
 def test_a_loader_needs_examples_to_train():

@@ -45,6 +45,17 @@ def test_ours_with_a_tag_for_every_token(name):
     formats.find("dna", formats.HOLDS_TAGS)
 
 
+def test_ours_in_two_languages():
+  module = formats.find("pairs", formats.HOLDS_PAIRS)
+  assert module.__name__ == "seqjax.data.pairs"
+  for entry in "fit", "encode_source", "encode_target", "decode", "read":
+    assert callable(getattr(module.Encoder, entry))
+  with pytest.raises(
+    InputError, match="'dna', .*has no Pair, .*one of pairs, "
+  ):
+    formats.find("dna", formats.HOLDS_PAIRS)
+
+
 def test_your_own(package):
   package("good", "class Encoder: pass\ndef load(): pass\ndef show(): pass\n")
   assert formats.find("mine.good").__name__ == "mine.good"
@@ -54,7 +65,18 @@ def test_your_own(package):
 
 
 @pytest.mark.parametrize(
-  "name", ["excel", "batching", "conll", "mine.none", "no.such", "a b", "", "."]
+  "name",
+  [
+    "excel",
+    "batching",
+    "conll",
+    "pairs",
+    "mine.none",
+    "no.such",
+    "a b",
+    "",
+    ".",
+  ],
 )
 def test_no_format(package, name):
   del package

@@ -1,5 +1,6 @@
 """Corpora: embedded and the user's file; lines; what is shown."""
 
+import gzip
 import hashlib
 import io
 import pathlib
@@ -33,6 +34,18 @@ def test_own_file(tmp_path):
   corpus = text.load("ignored", str(path))
   assert corpus.text == "Grüße\nzwei"
   assert corpus.sha256 == hashlib.sha256("Grüße\nzwei".encode()).hexdigest()
+
+
+def test_a_packed_file(tmp_path):
+  path = tmp_path / "a.txt.gz"
+  packed = gzip.compress("Grüße\r\nzwei".encode())
+  path.write_bytes(packed)
+  assert text.read_utf8(path) == "Grüße\nzwei"
+  # Cut short, changed inside, not packed at all.
+  for bad in packed[:-9], packed[:12] + b"\xff\xff" + packed[14:], b"Text":
+    path.write_bytes(bad)
+    with pytest.raises(InputError, match="a.txt.gz: cannot be unpacked"):
+      text.read_utf8(path)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seqjax.data.tokens import RESERVED, Tokenizer, Tokens, Vocabulary
+from seqjax.data.tokens import (
+  RESERVED,
+  TOKENIZERS,
+  Tokenizer,
+  Tokens,
+  Vocabulary,
+)
 from seqjax.errors import InputError
 
 # What UTF-8 can hold: no surrogates; U+FFFD stands for the unknown.
@@ -96,6 +102,13 @@ def test_a_vocabulary_may_be_empty():
       " no it was n't \n\n the end .\n",
       ["no", "it", "was", "n't", "<eos>", "the", "end", ".", "<eos>"],
     ),
+    (
+      "blanked",
+      "the Dog isn't 27, <unk>",
+      ["▁the", "▁Dog", "▁isn't", "▁2", "7", ",", "▁<unk>"],
+    ),
+    ("blanked", " a  b\n", ["▁", "▁a", "▁", "▁b", "\n"]),
+    ("blanked", "", []),
     # A prompt's last line goes on.
     ("blanks", "the end .\nthe ", ["the", "end", ".", "<eos>", "the"]),
   ],
@@ -124,7 +137,28 @@ def test_what_stands_for_the_unknown_is_unknown():
   ]
 
 
-@pytest.mark.parametrize("tokenizer", ["characters", "words", "blanks"])
+@given(TEXT.filter(lambda text: "▁" not in text and text))
+def test_words_that_remember_their_blank(text):
+  tokens = Tokens.fit(text, tokenizer="blanked", reserved=RESERVED)
+  assert tokens.decode(tokens.encode(text)) == text
+  assert not any(" " in symbol for symbol in tokens.split(text))
+  assert all(sum(map(str.isdigit, s)) < 2 for s in tokens.split(text))
+
+
+def test_a_symbol_for_each_id():
+  tokens = Tokens.fit("a b", tokenizer="blanked", reserved=RESERVED)
+  assert (tokens.padding, tokens.unknown, tokens.start, tokens.stop) == (
+    *range(4),
+  )
+  reserved = ["<padding>", "▁<unk>", "<start>", "<stop>"]
+  assert tokens.symbols(range(6)) == [*reserved, "▁a", "▁b"]
+  assert tokens.decode([2, 4, 1, 3, 0]) == "a <unk>"
+  few = Tokens.fit("a b", tokenizer="words")
+  assert (few.padding, few.unknown, few.start) == (None, 0, None)
+  assert few.symbols([0, 1]) == ["<unk>", "a"]
+
+
+@pytest.mark.parametrize("tokenizer", TOKENIZERS)
 @pytest.mark.parametrize("lower", [False, True])
 def test_state(tokenizer, lower):
   text = "The cat sat\non the MAT; the\u2028end"

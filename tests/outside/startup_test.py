@@ -85,9 +85,9 @@ def test_the_core_alone(runs):
     "-c",
     f"""
 import pathlib, sys
-from seqjax.errors import EXTRA
+from seqjax.errors import EXTRA, TEXT
 from tests.outside import without
-without.block(EXTRA)
+without.block([*EXTRA, *TEXT])
 import jax
 import seqjax
 from seqjax import launch
@@ -136,8 +136,38 @@ def test_what_is_missing_is_one_line(module, tmp_path, monkeypatch):
   assert not (tmp_path / "run" / "config.json").exists()
 
 
-def test_every_package_of_the_extra_has_a_case():
+NEEDED_FOR_TEXT = {
+  "sacrebleu": "bleu.signatures('de')",
+  "sacremoses": "moses.prepare('a', 'en', moses=True)",
+  "sentencepiece": "subwords.Subwords.fit(['a b'], 300)",
+}
+
+
+@pytest.mark.parametrize("module", NEEDED_FOR_TEXT)
+def test_what_is_missing_for_text_is_one_line(module):
+  python(
+    "-c",
+    f"""
+from tests.outside import without
+without.block(["{module}"])
+from seqjax.data import bleu, moses, pairs, subwords
+from seqjax.errors import InputError
+try:
+  {NEEDED_FOR_TEXT[module]}
+except InputError as error:
+  assert str(error) == (
+    "{module} is not installed; it comes with the extra of text: pip install"
+    " 'seqjax[text]'"
+  )
+else:
+  raise AssertionError("it works without")
+""",
+  )
+
+
+def test_every_package_of_the_extras_has_a_case():
   assert set(NEEDED) == set(errors.EXTRA)
+  assert set(NEEDED_FOR_TEXT) == set(errors.TEXT)
 
 
 def test_what_is_missing_of_a_users_own_is_told_as_it_is():
