@@ -49,7 +49,8 @@ clean:
 
 $(VENV)/.runtime: pyproject.toml constraints.txt
 	@sh .ci/venv $(VENV) $(MIN_PYTHON) $(PYTHON)
-	$(RUN) pip install --quiet --constraint constraints.txt --editable ".[train]"
+	$(RUN) pip install --quiet --constraint constraints.txt \
+	  --editable ".[train,text]"
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml constraints.txt

@@ -22,7 +22,7 @@ SOURCE = ""
 
 def pip_arguments(source: str, versions: dict[str, str]) -> list[str]:
   kept = [f"{name}=={version}" for name, version in versions.items()]
-  return ["install", "--quiet", f"seqjax[train] @ {source}", *kept]
+  return ["install", "--quiet", f"seqjax[train,text] @ {source}", *kept]
 
 
 def refusal(versions: dict[str, str], said: str) -> str:
@@ -37,7 +37,7 @@ if importlib.util.find_spec("seqjax") is None:
   names = filter(importlib.util.find_spec, ("jax", "jaxlib", "flax", "numpy"))
   versions = {name: importlib.metadata.version(name) for name in names}
   if not SOURCE:
-    sys.exit("seqjax is missing: pip install '.[train]' in its checkout")
+    sys.exit("seqjax is missing: pip install '.[train,text]' in its checkout")
   command = [sys.executable, "-m", "pip", *pip_arguments(SOURCE, versions)]
   done = subprocess.run(command, capture_output=True, text=True)
   if done.returncode:

@@ -34,10 +34,11 @@ class Run:
   """A trained model, and what its task makes of it.
 
   The functions that the task offers are methods of the run: `generate` and
-  `complete` of a language model, `predict` of a classifier, `tag`, `forecast`,
-  `roll_out`, and those of a task of your own, named in its `modes`. They are
-  the task's methods of that name without their first argument, the parameters:
-  `help(run.generate)` tells their options, `dir(run)` which there are. Each
+  `complete` of a language model, `predict` of a classifier, `tag`, `translate`,
+  `forecast`, `roll_out`, and those of a task of your own, named in its `modes`.
+  They are the task's methods of that name without their first argument, the
+  parameters: `help(run.generate)` tells their options, `dir(run)` which there
+  are. Each
   compiles its program once for inputs of about the same size, whatever the
   other options.
 
@@ -62,6 +63,7 @@ class Run:
   complete: Callable[..., list[tuple[str, float]]]
   predict: Callable[..., npt.NDArray[np.float32]]
   tag: Callable[..., list[list[str]]]
+  translate: Callable[..., list[Any]]
   forecast: Callable[..., npt.NDArray[np.floating[Any]]]
   roll_out: Callable[..., npt.NDArray[np.floating[Any]]]
 
@@ -98,7 +100,10 @@ class Run:
       raise InputError(
         f"split is {split!r}, expected one of {', '.join(_PARTS)}"
       )
-    return self.task.evaluate_split(self.params, split)[0]
+    values, _ = self.task.evaluate_split(self.params, split)
+    if not values:
+      return values
+    return {**values, **self.task.thorough_scores(self.params, split)}
 
   def __getattr__(self, name: str) -> Callable[..., Any]:
     # A copy asks for names before it has a task.

@@ -30,6 +30,7 @@ OF_ONE = {
   "ner": {"model.cell": "elman"},
   "protein": {"model.cell": "elman"},
   "long_memory": {"data.distance": 8},
+  "translate": {"model.cell": "elman", "model.attention": "additive(size=4)"},
 }
 
 

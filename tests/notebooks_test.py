@@ -143,7 +143,7 @@ class TestInstall:
   def test_arguments(self):
     given = notebooks_install.pip_arguments("git+https://a/b", self.VERSIONS)
     assert given[-4:] == [
-      "seqjax[train] @ git+https://a/b",
+      "seqjax[train,text] @ git+https://a/b",
       "jax==0.10.2",
       "jaxlib==0.10.2",
       "numpy==2.0.0",

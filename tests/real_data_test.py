@@ -6,8 +6,19 @@ import pathlib
 
 import numpy as np
 import pytest
+from ml_collections import config_dict
 
-from seqjax.data import conll, formats, protein, series, signals
+from seqjax.data import (
+  bleu,
+  conll,
+  formats,
+  moses,
+  pairs,
+  protein,
+  series,
+  signals,
+  subwords,
+)
 from seqjax.tasks import base
 from seqjax.train import folds, loop
 from tests.experiments import load
@@ -21,6 +32,17 @@ pytestmark = pytest.mark.skipif(
   not (DATA / "names").is_dir(), reason="the files are not here"
 )
 
+# config.data of what is in two languages.
+LANGUAGES = {
+  "path": None,
+  "source": "en",
+  "target": "de",
+  "test_file": "",
+  "columns": (1, 2),
+  "group": 0,
+  "validation": 0.1,
+  "test": 0.1,
+}
 ARCHIVE = "time_series_classes"
 
 # experiment: where its file is, and the sizes of its parts.
@@ -71,6 +93,74 @@ def test_both_forms_of_the_archive_are_the_same():
   for (_, one), (_, other) in zip(*rows, strict=True):
     assert one.label == other.label
     np.testing.assert_allclose(one.values, other.values, atol=1e-6)
+
+
+def in_two_languages(path, **fields):
+  data = {**LANGUAGES, "path": str(DATA / path), **fields}
+  return pairs.load(config_dict.ConfigDict(data), 0)
+
+
+def test_multi30k():
+  found = in_two_languages("multi30k", test_file="test_2016_flickr")
+  assert [len(part) for part in found] == [29_000, 1_014, 1_000]
+  # Words as the data's own README counts them, after its own script.
+  counts = {
+    (part, side): sum(
+      len(
+        moses.prepare(
+          getattr(pair, side),
+          LANGUAGES[side],
+          lower=True,
+          normalize=True,
+          moses=True,
+        ).split()
+      )
+      for pair in getattr(found, part)
+    )
+    for part in ("validation", "test")
+    for side in ("source", "target")
+  }
+  assert list(counts.values()) == [13_308, 12_828, 12_968, 12_103]
+  # What is perfect but in lower case.
+  references = [pair.target for pair in found.test]
+  lower = [text.lower() for text in references]
+  scores = bleu.scores(lower, references, "de")
+  assert scores["bleu"] == pytest.approx(23.3, abs=0.05)
+  assert scores["bleu_tokenized"] == pytest.approx(100)
+
+
+def test_subwords_of_multi30k():
+  found = in_two_languages("multi30k", test_file="test_2017_mscoco")
+  lines = [line for pair in found.train for line in (pair.source, pair.target)]
+  cut = subwords.Subwords.fit(lines, 10_000)
+  assert len(cut) == 10_000
+  assert subwords.Subwords.fit(lines, 10_000).state == cut.state
+  encoded = [cut.encode(line) for line in lines]
+  assert [cut.decode(ids) for ids in encoded] == lines
+  assert np.mean([len(ids) for ids in encoded]) == pytest.approx(14.2, abs=0.1)
+  for pair in found.test:
+    assert cut.decode(cut.encode(pair.target)) == pair.target
+
+
+@pytest.mark.parametrize(
+  ("path", "fields", "total"),
+  [
+    ("tatoeba_cmn/cmn.txt.gz", {"target": "zh"}, 29_155),
+    (
+      "bible_en_es/en-es.tsv.gz",
+      {"columns": (2, 3), "group": 1, "target": "es"},
+      31_015,
+    ),
+  ],
+)
+def test_tables_in_two_languages(path, fields, total):
+  found = in_two_languages(path, **fields)
+  shares = [len(part) / total for part in found]
+  assert shares == pytest.approx([0.8, 0.1, 0.1], abs=0.002)
+  assert sum(map(len, found)) == total
+  for key in "source", "group":
+    sides = [{getattr(p, key) for p in part} - {""} for part in found]
+    assert not (sides[0] & sides[1] | sides[0] & sides[2] | sides[1] & sides[2])
 
 
 def test_wnut17():

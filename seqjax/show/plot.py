@@ -117,15 +117,21 @@ def figure(
   rows: int = 1,
   columns: int = 1,
   widths: Sequence[float] | None = None,
+  share: bool = True,
 ) -> tuple[Figure, list[Axes]]:
   """`(figure, axes)`, inches; no global state, nothing to close.
 
-  Axes are in the order of reading; those of a column share their x axis.
-  `widths` are those of the columns, as parts of the whole; default equal ones.
+  Axes are in the order of reading; those of a column share their x axis unless
+  `share` is False. `widths` are those of the columns, as parts of the whole;
+  default equal ones.
   """
   made = Figure(figsize=(width, height), layout="constrained")
   grid = made.subplots(
-    rows, columns, sharex="col", squeeze=False, width_ratios=widths
+    rows,
+    columns,
+    sharex="col" if share else "none",
+    squeeze=False,
+    width_ratios=widths,
   )
   axes = list(grid.flat)
   for axis in axes:

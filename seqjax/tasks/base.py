@@ -20,7 +20,7 @@ from seqjax import config as settings
 from seqjax import files, nn, tasks
 from seqjax.config import Config
 from seqjax.errors import InputError
-from seqjax.models import layers
+from seqjax.models import decoders, layers
 
 STATE_FILE = "task.json"
 
@@ -176,6 +176,16 @@ class Task(abc.ABC):
     del outputs, split
     return {}
 
+  def thorough_scores(self, params: Any, split: str) -> dict[str, float]:
+    """What takes too long while training: `--mode=evaluate` measures it, too.
+
+    Args:
+      params: the model's parameters.
+      split: "validation" or "test".
+    """
+    del params, split
+    return {}
+
   def summarize(self, means: dict[str, float]) -> dict[str, float]:
     """From means to what is logged; "loss" is the first entry."""
     return {"loss": means["loss"], **means}
@@ -310,7 +320,7 @@ def resolve(config: Config) -> Config:
   resolved = config.copy_and_resolve_references()
   with resolved.unlocked():
     if "model" in resolved:
-      resolved.model = layers.resolve(resolved.model)
+      resolved.model = decoders.resolve(layers.resolve(resolved.model))
   return resolved
 
 

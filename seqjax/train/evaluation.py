@@ -25,6 +25,7 @@ def evaluate(
   for split in ("validation", "test"):
     values, outputs = task.evaluate_split(params, split)
     if values:
+      values = {**values, **task.thorough_scores(params, split)}
       results[split] = values
       for name, value in values.items():
         print(f"{split} {name}: {value:.4f}")

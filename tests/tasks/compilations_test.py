@@ -69,6 +69,12 @@ CALLS = {
     lambda run: run.tag(["MKV", "GG"]),
     lambda run: run.tag(["mkx", "", "GAVLIBZ", "W"]),
   ),
+  "translate": (
+    "translate",
+    lambda run: run.translate(["the dog sings ."]),
+    lambda run: run.translate(["a cat waits .", "", "some cats sing ."]),
+    lambda run: run.translate(["the old cat waits ."], alpha=0.5),
+  ),
   "forecast": (
     "forecast",
     lambda run: run.forecast(HOURS[: run.config.data.lookback]),

@@ -27,6 +27,7 @@ SHOWS = {
   "forecast:quantiles": ("forecast.png", "errors.txt", "errors.png"),
   "ball": ("roll_out.gif", "errors.png", "errors.txt"),
   "ball:images": ("roll_out.gif",),
+  "translate": ("translations.txt", "alignment.png"),
   "long_memory": ("examples.txt",),
   "long_memory:recall": ("examples.txt",),
 }
@@ -77,7 +78,15 @@ def test_every_variant_of_every_file(name):
 
 @pytest.mark.parametrize(
   "name",
-  ["sentiment", "signals", "ner", "protein", "forecast", "forecast:quantiles"],
+  [
+    "sentiment",
+    "signals",
+    "ner",
+    "protein",
+    "translate",
+    "forecast",
+    "forecast:quantiles",
+  ],
 )
 def test_how_examples_share_batches_changes_nothing(trained, name):
   task, params = trained(name)
@@ -93,7 +102,9 @@ def test_how_examples_share_batches_changes_nothing(trained, name):
     assert second[metric] == pytest.approx(value, rel=1e-4, abs=1e-6)
 
 
-@pytest.mark.parametrize("name", ["sentiment", "ner", "ball", "next_word"])
+@pytest.mark.parametrize(
+  "name", ["sentiment", "ner", "translate", "ball", "next_word"]
+)
 def test_an_evaluation_is_one_pass(trained, name, monkeypatch):
   """The model sees each batch of a split once, scores included."""
   task, params = trained(name)
@@ -162,6 +173,42 @@ MISTAKES = [
     1,
     "config.data.observed is 1, expected a whole number >= 2",
   ),
+  ("translate", "data.tokenizer", "bpe", "config.data.tokenizer is 'bpe'"),
+  ("translate", "model.attention", "adaptive", "attention is 'adaptive', ex"),
+  ("translate", "model.attention", "dot", "query_size is 8, expected memory_s"),
+  ("translate", "model.decoder", "gru", "config.model.decoder is 'gru', expe"),
+  ("translate", "model.bridge", "london", "config.model.bridge is 'london', e"),
+  ("translate", "model.bridge", "copy", "bridge is 'copy', expected 'learned'"),
+  (
+    "translate",
+    "model.share_embeddings",
+    True,
+    "share_embeddings is True, e",
+  ),
+  (
+    "translate",
+    "model.embed_dropout",
+    1.0,
+    "model.embed_dropout is 1.0",
+  ),
+  ("translate", "label_smoothing", 1.0, "config.label_smoothing is 1.0, expec"),
+  (
+    "translate",
+    "scheduled_sampling",
+    -0.1,
+    "scheduled_sampling is -0.1, ex",
+  ),
+  ("translate", "decode.beam", 0, "config.decode.beam is 0, expected"),
+  ("translate", "decode.alpha", -1.0, "config.decode.alpha is -1.0, expected"),
+  ("translate", "decode.max_ratio", -1.0, "config.decode.max_ratio is -1.0"),
+  ("translate", "decode.max_extra", 0, "config.decode.max_extra is 0, expect"),
+  (
+    "translate",
+    "best_metric",
+    "blue",
+    "config.best_metric is 'blue'",
+  ),
+  ("translate", "data.max_length", 2, "config.data.max_length is 2, which lea"),
   ("next_word", "data.tokenizer", "bpe", "config.data.tokenizer is 'bpe'"),
   ("next_word", "data.min_count", 0, "config.data.min_count is 0, expected"),
   ("char_lm", "window", 0, "config.window is 0"),
@@ -189,6 +236,7 @@ def test_mistakes(tmp_path, name, field, value, message):
 NO_PROBE = [
   ("protein", "gradients_every is 2, expected 0: .*the task has none"),
   ("ner", "gradients_every is 2, expected 0: .*the task has none"),
+  ("translate", "gradients_every is 2, expected 0: .*the task has none"),
   ("forecast", "gradients_every is 2, expected 0: .*the task has none"),
   ("ball", "gradients_every is 2, expected 0: .*the task has none"),
   ("pass_fail", "gradients_every is 2, expected 0: .*FeedForward"),

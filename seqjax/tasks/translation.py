@@ -1,0 +1,400 @@
+"""From one language to another: an encoder, a decoder, beam search."""
+
+import functools
+import math
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from seqjax import config as settings
+from seqjax import nn
+from seqjax.data import batching, bleu, formats, pair_batches
+from seqjax.data.examples import Splits, check_several, held_out
+from seqjax.data.pair_batches import Batch
+from seqjax.decode import beam as beam_search
+from seqjax.decode import greedy
+from seqjax.decode.hypotheses import Hypotheses
+from seqjax.errors import InputError
+from seqjax.models import decoders, layers
+from seqjax.models.encoder_decoder import BRIDGES, EncoderDecoder, looked_at
+from seqjax.recurrence import length_mask
+from seqjax.tasks import base, translation_shown
+from seqjax.tasks.translation_shown import Found
+
+
+class Translation(base.Task):
+  """Pairs of sentences of a format, see `data.formats`, by `EncoderDecoder`.
+
+  Training is by teacher forcing, with label smoothing if asked for; what is
+  measured in validation is written by the model alone, greedily. Modes and
+  `--mode=evaluate` search with a beam.
+  """
+
+  unit = "tokens"
+  loss_unit = "nats/token"
+  modes = ("translate",)
+
+  def __init__(self, config, saved=None):
+    super().__init__(config, saved)
+    settings.at_least(config, 1, "eval_batch_size", "num_buckets")
+    settings.at_least(config, 1, "model.embed_size", "decode.max_extra")
+    settings.rate(config, "label_smoothing", "scheduled_sampling")
+    settings.rate(config, "model.dropout", "model.embed_dropout")
+    settings.one_of(config, BRIDGES, "model.bridge")
+    self._format = formats.find(config.data.format, formats.HOLDS_PAIRS)
+    self._make_encoder = layers.create(config.model)
+    self._make_decoder = decoders.create(config.model)
+    self._attends = config.model.attention != decoders.NO_ATTENTION
+    options = config.decode
+    self._check(options.beam, options.alpha, 1, "config.decode.")
+    settings.at_least(config, 0, "showcase.pairs", "showcase.examples")
+    for name in ("min_ratio", "max_ratio"):
+      if not options[name] >= 0:
+        raise InputError(
+          f"config.decode.{name} is {options[name]}, expected >= 0"
+        )
+    if options.replace_unknown and not self._attends:
+      raise InputError(
+        "config.decode.replace_unknown is True, expected False with"
+        " config.model.attention = 'none': nothing says which word to take"
+      )
+
+  def _check(self, beam: int, alpha: float, n_best: int, prefix: str) -> None:
+    try:
+      beam_search.check_options(beam, alpha, n_best)
+    except ValueError as error:
+      raise InputError(f"{prefix}{error}") from error
+
+  @functools.cached_property
+  def splits(self) -> Splits:
+    """The pairs of each part."""
+    return self._format.load(self.config.data, self.config.seed)
+
+  @functools.cached_property
+  def encoder(self) -> Any:
+    """From texts to ids and back."""
+    if self.saved:
+      return self._format.Encoder(**self.saved)
+    config = self.config
+    return self._format.Encoder.fit(self.splits.train, config.data, config.seed)
+
+  def state(self):
+    return self.encoder.state
+
+  def vocabularies(self):
+    target = dict.fromkeys(
+      ("target_embed", "head", "bias"), self.encoder.target.state
+    )
+    return {"source_embed": self.encoder.source.state, **target}
+
+  def build(self, key):
+    model, encoder = self.config.model, self.encoder
+    if model.share_embeddings and encoder.source is not encoder.target:
+      raise InputError(
+        "config.model.share_embeddings is True, expected False with"
+        " config.data.joint = False: the two sides have vocabularies of their"
+        " own"
+      )
+    return EncoderDecoder(
+      self._make_encoder,
+      self._make_decoder,
+      len(encoder.source),
+      len(encoder.target),
+      embed_size=model.embed_size,
+      share_embeddings=model.share_embeddings,
+      tie_embeddings=model.tie_embeddings,
+      bridge=model.bridge,
+      reverse=model.reverse_source,
+      embed_dropout=model.embed_dropout,
+      dropout=model.dropout,
+      compute_dtype=model.compute_dtype,
+      key=key,
+    )
+
+  @functools.cached_property
+  def _loaders(self) -> dict[str, batching.Loader]:
+    """All parts at once: a mistake in one is found before training."""
+    return {
+      name: self._loader(
+        [(pair.source, pair.target) for pair in part], name == "train"
+      )
+      for name, part in self.splits._asdict().items()
+    }
+
+  def _loader(
+    self, pairs: Sequence[tuple[str, str]], training: bool = False
+  ) -> batching.Loader:
+    config, n = self.config, self.config.num_buckets
+    if not training:
+      return pair_batches.loader(pairs, self.encoder, config.batch_size, n)
+    return pair_batches.training_loader(
+      pairs,
+      self.encoder,
+      config.batch_size,
+      max_length=config.data.max_length,
+      vary=config.data.subword_dropout > 0,
+      num_buckets=n,
+      by_tokens=config.batch_by_tokens,
+      seed=config.seed,
+    )
+
+  @functools.cached_property
+  def items_per_step(self):
+    """Target tokens, on average."""
+    loader = self._loaders["train"]
+    return float(loader.lengths[:, 1].sum() / loader.steps_per_epoch)
+
+  def train_batches(self):
+    batches = self._loaders["train"].train()
+    # Evaluation needs libraries: said now, not after a while.
+    bleu.scores(["a"], ["a"], self.config.data.target)
+    return batches
+
+  def evaluation_batches(self, split):
+    return self._loaders[split].once(self.config.eval_batch_size)
+
+  def loss(self, params, batch: Batch, carry, key):
+    smoothing = self.config.label_smoothing
+    return self._nats(params, batch, key, smoothing), {}, carry
+
+  def _nats(self, params, batch: Batch, key=None, smoothing: float = 0.0):
+    """Sum over the valid tokens of the target, and how many there are."""
+    start = jnp.full_like(batch.target[:, :1], self.encoder.target.start)
+    inputs = jnp.concatenate([start, batch.target[:, :-1]], axis=1)
+    sampling = self.config.scheduled_sampling if key is not None else 0.0
+    _, logits = self.apply(
+      params,
+      batch.source,
+      batch.source_lengths,
+      inputs,
+      batch.target_lengths,
+      key=key,
+      sampling=sampling,
+    )
+    nats = nn.cross_entropy(logits, batch.target, smoothing)
+    valid = length_mask(batch.target_lengths, nats.shape[1])
+    valid = valid & (batch.weights > 0)[:, None]
+    return jnp.where(valid, nats, 0.0).sum(), valid.sum().astype("float32")
+
+  def evaluate(self, params, batch: Batch, carry):
+    loss = self._nats(params, batch)
+    found = self._search(
+      params, batch.source, batch.source_lengths, beam=0, n_best=1
+    )
+    tokens = found.tokens[:, 0], found.lengths[:, 0]
+    return {"loss": loss}, carry, (*tokens, batch.indices, batch.weights)
+
+  def _search(
+    self,
+    params,
+    source,
+    lengths,
+    *,
+    beam: int,
+    n_best: int,
+    alpha: Any = 1.0,
+    looks: bool = False,
+  ) -> Hypotheses:
+    """By beam search, or greedily with a beam of 0."""
+    options, target = self.config.decode, self.encoder.target
+    longest = lambda n: n * options.max_ratio + options.max_extra
+    encoded = self.apply(params, source, lengths, method="encode")
+    unknown = () if options.replace_unknown else (target.unknown,)
+
+    def step(memory, carry, tokens):
+      return self.apply(params, memory, carry, tokens, method="step")
+
+    how = {
+      "start": target.start,
+      "stop": target.stop,
+      "never": (target.padding, target.start, *unknown),
+      "max_lengths": longest(lengths).astype(jnp.int32),
+      "min_lengths": (options.min_ratio * lengths).astype(jnp.int32),
+      "size": int(longest(source.shape[1])),
+      "record": looked_at if looks else None,
+    }
+    if not beam:
+      return greedy.search(step, encoded.memory, encoded.carry, **how)
+    return beam_search.search(
+      step,
+      encoded.memory,
+      encoded.carry,
+      beam=beam,
+      n_best=n_best,
+      alpha=alpha,
+      **how,
+    )
+
+  @functools.cached_property
+  def _searched(self):
+    return jax.jit(self._search, static_argnames=("beam", "n_best", "looks"))
+
+  def _texts(self, outputs) -> list[str]:
+    """What was written for each pair, in the order of the pairs."""
+    tokens, lengths, indices, weights = zip(*outputs, strict=True)
+    rows = [
+      [ids[:n] for ids, n in zip(*batch, strict=True)]
+      for batch in zip(tokens, lengths, strict=True)
+    ]
+    found = batching.in_order(rows, indices, weights)
+    return [self.encoder.decode(ids) for ids in found]
+
+  def _references(self, split: str) -> list[str]:
+    return [pair.target for pair in getattr(self.splits, split)]
+
+  def scores(self, outputs, split):
+    """BLEU, chrF and how many are exact, of what was written greedily."""
+    if not outputs:
+      return {}
+    return bleu.scores(
+      self._texts(outputs), self._references(split), self.config.data.target
+    )
+
+  def thorough_scores(self, params, split):
+    """The same of what is found with the beam of `config.decode`."""
+    pairs = getattr(self.splits, split)
+    texts = self.translate(params, [pair.source for pair in pairs])
+    found = bleu.scores(texts, self._references(split), self.config.data.target)
+    return {f"beam_{name}": value for name, value in found.items()}
+
+  def summarize(self, means):
+    perplexity = math.exp(min(means["loss"], 700.0))
+    return {"loss": means["loss"], "perplexity": perplexity, **means}
+
+  def report(self, params, outputs, split):
+    """What the scores of sacrebleu are of, for who compares."""
+    signatures = bleu.signatures(self.config.data.target)
+    return "\n".join(f"{split} {n}: {s}" for n, s in signatures.items())
+
+  def translate(
+    self,
+    params,
+    sentences: Sequence[str],
+    *,
+    beam: int = 0,
+    alpha: float = -1.0,
+    n_best: int = 1,
+  ) -> list[Any]:
+    """The translation of each sentence, or its `n_best`, the best first.
+
+    Args:
+      params: the model's parameters.
+      sentences: a list of texts; an empty one stays empty.
+      beam: hypotheses that are followed; 1 is greedy, 0 what the config says.
+      alpha: exponent of the length by which log-probabilities are divided; the
+        larger, the longer; below 0 what the config says.
+      n_best: how many translations of each, at most `beam`.
+
+    Returns:
+      Texts, or with `n_best` above 1 lists of texts.
+
+    Raises:
+      InputError: an option is out of range; a text alone, expected a list.
+    """
+    found = self.search(
+      params, sentences, beam=beam, alpha=alpha, n_best=n_best
+    )
+    if n_best == 1:
+      return [one[0].text if one else "" for one in found]
+    return [[each.text for each in one] for one in found]
+
+  def search(
+    self,
+    params,
+    sentences: Sequence[str],
+    *,
+    beam: int = 0,
+    alpha: float = -1.0,
+    n_best: int = 1,
+    looks: bool = False,
+  ) -> list[list[Found]]:
+    """As `translate`, with scores; `looks` adds where the model looked."""
+    check_several("sentences", sentences)
+    options = self.config.decode
+    beam = options.beam if beam == 0 else beam
+    alpha = options.alpha if alpha < 0 else alpha
+    self._check(beam, alpha, n_best, "--")
+    places = [i for i, text in enumerate(sentences) if text.strip()]
+    given = [(sentences[place], "") for place in places]
+    sources = [text for text, _ in given] if options.replace_unknown else []
+    results: list[list[Found]] = [[] for _ in sentences]
+    looks = self._attends and (looks or options.replace_unknown)
+    for batch in self._loader(given).few_shapes(self.config.eval_batch_size):
+      found = self._searched(
+        params,
+        batch.source,
+        batch.source_lengths,
+        beam=beam,
+        n_best=n_best,
+        alpha=np.float32(alpha),
+        looks=looks,
+      )
+      for index, several in translation_shown.read(
+        batch, jax.device_get(found), self.encoder, sources
+      ):
+        results[places[index]] = several
+    return results
+
+  def translate_mode(
+    self,
+    params,
+    *,
+    input: str = "-",
+    beam: int = 0,
+    alpha: float = -1.0,
+    n_best: int = 1,
+    alignment: str = "",
+  ) -> str:
+    """A line for each line, in order; an empty line stays an empty line.
+
+    With more than one for each: number of the line, score and text, parted by
+    tabs.
+
+    Args:
+      params: the model's parameters.
+      input: a file with a sentence a line; "-" is standard input.
+      beam: hypotheses that are followed; 1 is greedy, 0 what the config says.
+      alpha: exponent of the length by which log-probabilities are divided;
+        below 0 what the config says.
+      n_best: how many translations of each, at most the beam.
+      alignment: a picture to write, FILE.png, of where the model looked; of the
+        first sentences.
+    """
+    if alignment and not self._attends:
+      raise InputError(
+        f"--alignment is {alignment!r}, expected none: the run's"
+        " config.model.attention is 'none'"
+      )
+    sentences = self.encoder.read(input)
+    found = self.search(
+      params,
+      sentences,
+      beam=beam,
+      alpha=alpha,
+      n_best=n_best,
+      looks=bool(alignment),
+    )
+    if alignment:
+      translation_shown.draw([one[0] for one in found if one], alignment)
+    if n_best == 1:
+      return "\n".join(one[0].text if one else "" for one in found)
+    return "\n".join(
+      f"{number}\t{each.score:.4f}\t{each.text}"
+      for number, one in enumerate(found, 1)
+      for each in one
+    )
+
+  def showcase(self, params, directory: pathlib.Path) -> str:
+    """The best and the worst translations, and where the model looked."""
+    if not self.config.showcase.pairs:
+      return ""
+    name, show = held_out(self.splits), self.config.showcase
+    pairs = list(getattr(self.splits, name))[: show.pairs]
+    sources = [pair.source for pair in pairs]
+    found = self.search(params, sources, looks=self._attends)
+    title = f"Of the first {len(pairs)} pairs of the {name} part, by chrF"
+    return translation_shown.show(pairs, found, show.examples, title, directory)
