@@ -44,9 +44,9 @@ def main():
 
 
 def _build(name, case):
+  module = f"benchmarks.peers.{name}{case.get('peers', '')}"
   if name == "pytorch":
-    peer = importlib.import_module("benchmarks.peers.pytorch")
-    return peer.Runner(case)
+    return importlib.import_module(module).Runner(case)
   os.environ["JAX_ENABLE_X64"] = str(case["dtype"] == "float64")
   import jax
 
@@ -58,8 +58,10 @@ def _build(name, case):
   jax.config.update("jax_num_cpu_devices", devices)
   from benchmarks.peers import runner
 
-  model = importlib.import_module(f"benchmarks.peers.{name}").model(case)
-  return runner.JaxRunner(case, model, devices)
+  peer = importlib.import_module(module)
+  if hasattr(peer, "Runner"):
+    return peer.Runner(case)
+  return runner.JaxRunner(case, peer.model(case), devices)
 
 
 if __name__ == "__main__":

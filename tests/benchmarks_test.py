@@ -6,9 +6,17 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
-from benchmarks import compare, harness, long_sequences, startup
+from benchmarks import (
+  compare,
+  harness,
+  long_sequences,
+  startup,
+  translation,
+)
+from benchmarks.peers import translation_batches
 from seqjax.train import runtime
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -53,6 +61,33 @@ def test_peers_take_turns_and_a_missing_one_is_a_gap(tmp_path):
   assert "| Flax Linen |" in text
   harness.finish(rows, options)
   assert len(json.loads((tmp_path / "rows.json").read_text())["rows"]) == 4
+
+
+def test_a_translator_is_trained_and_told_in_tokens():
+  small = {"hidden_size": 4, "embed_size": 4, "vocab": 9, "batch": 4}
+  case = {**translation.CASE, **small, "buckets": 1}
+  options = harness.parser("").parse_args(
+    ["--peers=ours:scan,linen,pytorch", "--rounds=1", "--seconds=0.01"]
+  )
+  rows = ours, *_ = harness.measure(case, "train", options)
+  assert 0 < ours["min_ms"] <= ours["median_ms"]
+  tokens = translation_batches.target_tokens(case)
+  told = translation.table(rows, tokens).splitlines()
+  assert f"| {1e3 * tokens / ours['min_ms']:,.0f}, " in told[2]
+  assert "No module named 'benchmarks.peers.linen_translation'" in told[3]
+
+
+def test_lengths_of_the_pairs_are_as_told():
+  rows = translation_batches.batches(translation.CASE)
+  for sources, source_lengths, targets, target_lengths in rows:
+    assert ((sources != 0).sum(1) == source_lengths).all()
+    assert ((targets != 0).sum(1) == target_lengths).all()
+  pairs = [np.concatenate([row[side] for row in rows]) for side in (1, 3)]
+  for lengths in pairs:
+    assert abs(lengths.mean() - translation_batches.MEAN) < 0.5
+    assert abs(lengths.std() - translation_batches.DEVIATION) < 0.5
+  assert 0.7 < np.corrcoef(pairs)[0, 1] < 0.9
+  assert 25 < np.max(pairs) <= translation_batches.LONGEST
 
 
 def entry(ours, linen):
