@@ -209,7 +209,7 @@ def within(
   if dropped := int((~kept).sum()):
     first = ""
     if sources:
-      first = f"; the first: {text.shorten(sources[kept.argmin()])}"
+      first = f"; the first: {text.shorten(sources[int(kept.argmin())])}"
     print(
       f"training: {dropped} of {len(kept)} pairs are longer than"
       f" config.data.max_length = {max_length} tokens and dropped{first}",
