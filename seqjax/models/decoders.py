@@ -98,7 +98,8 @@ def _make(
   attending: cells.Attending
   more = config.num_layers - 1
   if config.decoder == "input_feeding":
-    # What is fed back comes from the top: all layers are one cell.
+    # What is fed back comes from the top: all layers are one cell, without
+    # dropout between them.
     stack = cells.Stack((cell,) * config.num_layers) if more else cell
     attending, more = cells.InputFeeding(stack, kind, memory_size, size), 0
   elif config.decoder == "bahdanau":

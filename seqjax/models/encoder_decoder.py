@@ -186,8 +186,9 @@ class EncoderDecoder(nnx.Module):
         what the model itself found likeliest in the step before (Bengio et al.
         2015, "Scheduled sampling for sequence prediction with recurrent neural
         networks"): one draw for every step of every row. The choice has no
-        gradient; noise of the decoder's cells is off then. 0 is teacher
-        forcing.
+        gradient; noise of the decoder's cells and dropout between its layers
+        are off then, and it runs on past the lengths, which the loss must
+        leave out. 0 is teacher forcing.
 
     Returns:
       `(carry, logits)`, logits `[batch, time, target_size]`.
