@@ -481,7 +481,7 @@ config.model.hidden_size, config.model.embed_size = 64, 32
 config.model.method, config.model.dropout = "scan", 0.0
 config.optimizer.learning_rate = 8e-3
 config.log_every, config.eval_every, config.checkpoint_every = 90, 270, 270
-config.showcase.pairs = config.showcase.examples = 1
+config.showcase.pairs = 0  # none
 run = seqjax.fit(config, folder / "run")
 
 # %%
