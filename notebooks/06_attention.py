@@ -476,11 +476,11 @@ if normalize is not None:
 # %%
 folder = pathlib.Path(tempfile.mkdtemp())
 config = translate.get_config()
-config.data.examples, config.steps, config.num_buckets = 2_500, 270, 1
+config.data.examples, config.steps, config.num_buckets = 2_500, 210, 1
 config.model.hidden_size, config.model.embed_size = 64, 32
 config.model.method, config.model.dropout = "scan", 0.0
 config.optimizer.learning_rate = 8e-3
-config.log_every, config.eval_every, config.checkpoint_every = 90, 270, 270
+config.log_every, config.eval_every, config.checkpoint_every = 70, 210, 210
 config.showcase.pairs = 0  # none
 run = seqjax.fit(config, folder / "run")
 
