@@ -38,9 +38,8 @@ class Run:
   `forecast`, `roll_out`, and those of a task of your own, named in its `modes`.
   They are the task's methods of that name without their first argument, the
   parameters: `help(run.generate)` tells their options, `dir(run)` which there
-  are. Each
-  compiles its program once for inputs of about the same size, whatever the
-  other options.
+  are. Each compiles its program once for inputs of about the same size,
+  whatever the other options.
 
   Attributes:
     config: every field of the experiment.

@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.cells import attention as functions
-from seqjax.cells import base, initializers
-from seqjax.cells.attention_kinds import Kind, Memory, Past
+from seqjax.cells import base, checks
+from seqjax.cells.attention_kinds import Kind, Memory, Past, glorot
 
 
 class AttendingParams(NamedTuple):
@@ -270,6 +270,7 @@ class InputFeeding(Attending):
     attention: a kind of `attention_kinds`.
     memory_size: features of the memory.
     size: of y.
+    compute_dtype: dtype of the product with W; None is the parameters'.
 
   Raises:
     ValueError: of the wrong kind, or a size is not positive.
@@ -279,10 +280,12 @@ class InputFeeding(Attending):
   attention: Kind[Any]
   memory_size: int
   size: int
+  compute_dtype: str | None = None
 
   def __post_init__(self):
     super().__post_init__()
     base.check_size("size", self.size)
+    checks.check_compute_dtype(self.compute_dtype)
 
   @property
   def output_size(self) -> int:
@@ -295,7 +298,7 @@ class InputFeeding(Attending):
       attention_key, self.cell.output_size, self.memory_size, dtype
     )
     rows = self.context_size + self.cell.output_size
-    kernel = attentional_kernel(kernel_key, rows, self.size, dtype)
+    kernel = glorot(kernel_key, rows, self.size, dtype)
     return AttendingParams(cell, attention, kernel=kernel)
 
   def input_size(self, params):
@@ -312,28 +315,26 @@ class InputFeeding(Attending):
       params.cell, carry.cell, fed, key=base.subkey(key, 0)
     )
     carry, context = self._look(params, carry, h)
-    y = attentional(params.kernel, h, context)
+    y = attentional(params.kernel, h, context, self.compute_dtype)
     return carry._replace(cell=cell, fed=y), y
 
 
-def attentional_kernel(
-  key: jax.Array, rows: int, size: int, dtype: Any
-) -> jax.Array:
-  """W of `attentional`, `[rows, size]`, drawn Glorot uniform."""
-  return initializers.packed_kernel("glorot_uniform", key, rows, size, 1, dtype)
-
-
 def attentional(
-  kernel: jax.Array, h: jax.Array, context: jax.Array
+  kernel: jax.Array,
+  h: jax.Array,
+  context: jax.Array,
+  compute_dtype: str | None = None,
 ) -> jax.Array:
-  """Y = tanh([context, h] W), Luong's attentional vector `[..., size]`.
+  """Luong's attentional vector, `[..., size]`: tanh([context, h] W).
 
   Args:
     kernel: W, `[context_size + output_size, size]`.
     h: `[..., output_size]`.
     context: `[..., context_size]`.
+    compute_dtype: of the product; None is the kernel's.
   """
-  return jnp.tanh(base.matmul(jnp.concatenate([context, h], axis=-1), kernel))
+  both = jnp.concatenate([context, h], axis=-1)
+  return jnp.tanh(base.matmul(both, kernel, compute_dtype))
 
 
 def _state(cell: base.Cell[Any, Any], carry: Any) -> jax.Array:

@@ -13,7 +13,7 @@ attend for all steps of a sequence at once.
 
 import abc
 import dataclasses
-from collections.abc import Callable
+import functools
 from typing import Any, NamedTuple
 
 import jax
@@ -170,7 +170,7 @@ class Additive(Kind[AdditiveParams]):
 
   def init(self, key, query_size, memory_size, dtype=jnp.float32):
     query_key, key_key, vector_key, fertility_key = jax.random.split(key, 4)
-    draw = glorot(dtype)
+    draw = functools.partial(glorot, dtype=dtype)
     return AdditiveParams(
       draw(query_key, query_size, self.size),
       draw(key_key, memory_size, self.size),
@@ -262,7 +262,7 @@ class General(Kind[GeneralParams]):
     checks.check_compute_dtype(self.compute_dtype)
 
   def init(self, key, query_size, memory_size, dtype=jnp.float32):
-    return GeneralParams(glorot(dtype)(key, query_size, memory_size))
+    return GeneralParams(glorot(key, query_size, memory_size, dtype))
 
   def keys(self, params, memory):
     return base.matmul(memory, params.kernel.T, self.compute_dtype)
@@ -318,7 +318,8 @@ class LocationAware(Kind[LocationAwareParams]):
     return True
 
   def init(self, key, query_size, memory_size, dtype=jnp.float32):
-    keys, draw = jax.random.split(key, 5), glorot(dtype)
+    keys = jax.random.split(key, 5)
+    draw = functools.partial(glorot, dtype=dtype)
     return LocationAwareParams(
       draw(keys[0], query_size, self.size),
       draw(keys[1], memory_size, self.size),
@@ -343,12 +344,8 @@ class LocationAware(Kind[LocationAwareParams]):
     return _read(scores, memory)
 
 
-def glorot(dtype: Any) -> Callable[[jax.Array, int, int], jax.Array]:
-  """Draws a kernel `[rows, columns]` from `(key, rows, columns)`."""
-
-  def draw(key, rows, columns):
-    return initializers.packed_kernel(
-      "glorot_uniform", key, rows, columns, 1, dtype
-    )
-
-  return draw
+def glorot(key: jax.Array, rows: int, columns: int, dtype: Any) -> jax.Array:
+  """A kernel `[rows, columns]`, Glorot uniform."""
+  return initializers.packed_kernel(
+    "glorot_uniform", key, rows, columns, 1, dtype
+  )

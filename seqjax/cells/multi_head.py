@@ -60,11 +60,12 @@ class MultiHead(Kind[MultiHeadParams]):
     return self.size
 
   def init(self, key, query_size, memory_size, dtype=jnp.float32):
-    keys, draw = jax.random.split(key, 4), glorot(dtype)
+    keys = jax.random.split(key, 4)
     sizes = query_size, memory_size, memory_size, self.size
     params = []
     for own_key, size in zip(keys, sizes, strict=True):
-      params += [draw(own_key, size, self.size), jnp.zeros((self.size,), dtype)]
+      kernel = glorot(own_key, size, self.size, dtype)
+      params += [kernel, jnp.zeros((self.size,), dtype)]
     return MultiHeadParams(*params)
 
   def keys(self, params, memory):

@@ -335,6 +335,20 @@ def fill(values: Any, rows: int, dtype: Any = None) -> np.ndarray:
   return filled
 
 
+def cut_in_order(outputs: Iterable[tuple[Any, ...]]) -> list[Any]:
+  """What was put out for each example, `[time]`, in their order.
+
+  Args:
+    outputs: for each batch `(values [rows, time], lengths, indices, weights)`.
+  """
+  values, lengths, indices, weights = zip(*outputs, strict=True)
+  rows = [
+    [row[:length] for row, length in zip(*batch, strict=True)]
+    for batch in zip(values, lengths, strict=True)
+  ]
+  return in_order(rows, indices, weights)
+
+
 def in_order(
   values: Iterable[Any], indices: Iterable[Any], weights: Iterable[Any]
 ) -> list:

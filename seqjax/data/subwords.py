@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from seqjax.data.tokens import RESERVED
+from seqjax.data.tokens import BLANK, RESERVED, mark_blanks
 from seqjax.errors import InputError, extra
 
 NAME = "subwords"  # of this way to cut a text, in `state` and in a config
-BLANK = "▁"
 
 
 class Subwords:
@@ -113,7 +112,7 @@ class Subwords:
       raise ValueError("dropout needs a seed")
     # Not by the library: what its generator draws depends on the process.
     rng, symbols = random.Random(seed), []
-    for word in re.findall(f"{BLANK}*[^{BLANK}]*", _marked(text)):
+    for word in re.findall(f"{BLANK}*[^{BLANK}]*", mark_blanks(text)):
       symbols += self._merge(word, rng, dropout)
     return np.array([i for s in symbols for i in self._ids(s)], np.int32)
 
@@ -169,11 +168,6 @@ class Subwords:
     """A symbol for each id, for a picture; a blank is written "▁"."""
     ids = np.asarray(ids, int).tolist()
     return [self._processor.id_to_piece(i) for i in ids]
-
-
-def _marked(text: str) -> str:
-  """With a mark for each blank, and one in front of what there is."""
-  return text and BLANK + text.replace(" ", BLANK)
 
 
 _FEWEST = "4 reserved ids, 256 bytes and each character of the training part"

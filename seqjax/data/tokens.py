@@ -116,7 +116,7 @@ class Vocabulary:
     return [symbol for symbol in found if symbol is not None]
 
 
-_BLANK = "▁"  # how a blank is written in a symbol
+BLANK = "▁"  # how a blank is written in a symbol
 _BLANKED = re.compile(
   r"▁?(?:<unk>|[^\W\d_]+(?:['’][^\W\d_]+)*|[^▁])|▁", re.DOTALL
 )
@@ -135,12 +135,17 @@ def _join_words(words: Iterable[str]) -> str:
   return re.sub(r" +([.,;:!?)\]}'’])", r"\1", text)
 
 
+def mark_blanks(text: str) -> str:
+  """With a mark for each blank, and one in front of what there is."""
+  return text and (BLANK + text).replace(" ", BLANK)
+
+
 def _split_blanked(text: str) -> list[str]:
-  return _BLANKED.findall((_BLANK + text).replace(" ", _BLANK) if text else "")
+  return _BLANKED.findall(mark_blanks(text))
 
 
 def _join_blanked(symbols: Iterable[str]) -> str:
-  return "".join(symbols).replace(_BLANK, " ").removeprefix(" ")
+  return "".join(symbols).replace(BLANK, " ").removeprefix(" ")
 
 
 class _Kind(NamedTuple):
@@ -155,7 +160,7 @@ TOKENIZERS = {
   "characters": _Kind(lambda text: text, "".join, "\ufffd", True),
   "words": _Kind(_WORD.findall, _join_words, UNKNOWN_WORD, False),
   "blanks": _Kind(_split_lines, _join_words, UNKNOWN_WORD, False),
-  "blanked": _Kind(_split_blanked, _join_blanked, _BLANK + UNKNOWN_WORD, False),
+  "blanked": _Kind(_split_blanked, _join_blanked, BLANK + UNKNOWN_WORD, False),
 }
 
 

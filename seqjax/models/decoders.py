@@ -91,7 +91,14 @@ def _make(
   size = config.hidden_size
   if config.decoder == "luong":
     below = above(input_size, below_key)
-    return nn.LuongAttention(below, kind, memory_size, size, key=key)
+    return nn.LuongAttention(
+      below,
+      kind,
+      memory_size,
+      size,
+      compute_dtype=config.compute_dtype,
+      key=key,
+    )
   cell = layers.cell(
     config.cell, hidden_size=size, compute_dtype=config.compute_dtype
   )
@@ -101,7 +108,10 @@ def _make(
     # What is fed back comes from the top: all layers are one cell, without
     # dropout between them.
     stack = cells.Stack((cell,) * config.num_layers) if more else cell
-    attending, more = cells.InputFeeding(stack, kind, memory_size, size), 0
+    attending, more = (
+      cells.InputFeeding(stack, kind, memory_size, size, config.compute_dtype),
+      0,
+    )
   elif config.decoder == "bahdanau":
     attending = cells.Bahdanau(cell, kind, memory_size)
   else:

@@ -227,7 +227,8 @@ class EncoderDecoder(nnx.Module):
     own = jax.random.bernoulli(draw_key, rate, (time, batch))
     own = own.at[0].set(False)
     # One mask for all steps: a step is a sequence of one.
-    mask = drop(jnp.ones((batch, 1, self._inner_size)), self.dropout, read_key)
+    ones = jnp.ones((batch, 1, self.inner.out_features))
+    mask = drop(ones, self.dropout, read_key)
 
     def body(state, step):
       carry, likeliest = state
@@ -242,10 +243,6 @@ class EncoderDecoder(nnx.Module):
     (carry, _), logits = lax.scan(body, start, (inputs.T, own))
     return carry, jnp.moveaxis(logits, 0, 1)
 
-  @property
-  def _inner_size(self) -> int:
-    return self.inner.out_features
-
   def _inner(self, outputs, embedded) -> jax.Array:
     seen = jnp.concatenate([outputs, embedded], axis=-1)
     return jnp.tanh(affine(self.inner, seen, self.compute_dtype))
@@ -259,6 +256,7 @@ class EncoderDecoder(nnx.Module):
       return affine(self.head, inner, self.compute_dtype)
     table = self.target_embed.embedding.get_value()
     bias = self.bias.get_value()
+    # Its bias is a column of E, which bfloat16 would round.
     if self.compute_dtype in (None, "float32"):
       return many_logits(inner, table, bias)
     return tied_logits(inner, table, bias, self.compute_dtype)

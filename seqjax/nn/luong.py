@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from flax import nnx
 
 from seqjax.cells import attention, base
-from seqjax.cells.attend import attentional, attentional_kernel
-from seqjax.cells.attention_kinds import Kind, Memory, Past
+from seqjax.cells.attend import attentional
+from seqjax.cells.attention_kinds import Kind, Memory, Past, glorot
 from seqjax.nn.keys import one_key
 from seqjax.nn.layers import Layer, check_causal, valid_only
 from seqjax.nn.parameters import Parameters
@@ -36,6 +36,7 @@ class LuongAttention(Layer[LuongCarry]):
     kind: how the memory is read; it may not look at the step before.
     memory_size: features of the memory.
     output_size: of y.
+    compute_dtype: dtype of the product with W; None is W's.
 
   Raises:
     ValueError: the layer is not causal, or the kind looks back.
@@ -51,6 +52,7 @@ class LuongAttention(Layer[LuongCarry]):
     memory_size: int,
     output_size: int,
     *,
+    compute_dtype: str | None = None,
     key: jax.Array | None = None,
     rngs: nnx.Rngs | None = None,
   ):
@@ -62,14 +64,12 @@ class LuongAttention(Layer[LuongCarry]):
       )
     keys = jax.random.split(one_key(key, rngs))
     self.layer, self.kind, self.memory_size = layer, kind, memory_size
-    self.output_size = output_size
+    self.output_size, self.compute_dtype = output_size, compute_dtype
     self.attention = Parameters(
       kind.init(keys[0], layer.output_size, memory_size)
     )
     rows = kind.context_size(memory_size) + layer.output_size
-    self.kernel = nnx.Param(
-      attentional_kernel(keys[1], rows, output_size, jnp.float32)
-    )
+    self.kernel = nnx.Param(glorot(keys[1], rows, output_size, jnp.float32))
 
   def remember(self, memory, lengths=None):
     if lengths is None:
@@ -115,7 +115,8 @@ class LuongAttention(Layer[LuongCarry]):
     past = Past(jnp.zeros_like(memory.mask))
     params = self.attention.get_value()
     context, weights = self.kind(params, h, memory, past)
-    return attentional(self.kernel.get_value(), h, context), weights
+    kernel = self.kernel.get_value()
+    return attentional(kernel, h, context, self.compute_dtype), weights
 
   def _remembered(self) -> Memory:
     if self.memory is None:

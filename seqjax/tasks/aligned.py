@@ -188,14 +188,9 @@ class Tagging(base.Task):
 
   def _names(self, outputs) -> list[list[str]]:
     """The tags of every sequence, in the order of the sequences."""
-    tags, lengths, indices, weights = zip(*outputs, strict=True)
-    rows = [
-      list(zip(*batch, strict=True))
-      for batch in zip(tags, lengths, strict=True)
-    ]
     return [
-      [self.encoder.tags[tag] for tag in row[:length]]
-      for row, length in batching.in_order(rows, indices, weights)
+      [self.encoder.tags[tag] for tag in row]
+      for row in batching.cut_in_order(outputs)
     ]
 
   def scores(self, outputs, split):

@@ -235,13 +235,7 @@ class Translation(base.Task):
 
   def _texts(self, outputs) -> list[str]:
     """What was written for each pair, in the order of the pairs."""
-    tokens, lengths, indices, weights = zip(*outputs, strict=True)
-    rows = [
-      [ids[:n] for ids, n in zip(*batch, strict=True)]
-      for batch in zip(tokens, lengths, strict=True)
-    ]
-    found = batching.in_order(rows, indices, weights)
-    return [self.encoder.decode(ids) for ids in found]
+    return [self.encoder.decode(ids) for ids in batching.cut_in_order(outputs)]
 
   def _references(self, split: str) -> list[str]:
     return [pair.target for pair in getattr(self.splits, split)]
@@ -364,11 +358,8 @@ class Translation(base.Task):
       alignment: a picture to write, FILE.png, of where the model looked; of the
         first sentences.
     """
-    if alignment and not self._attends:
-      raise InputError(
-        f"--alignment is {alignment!r}, expected none: the run's"
-        " config.model.attention is 'none'"
-      )
+    if alignment:
+      translation_shown.check_picture(alignment, self._attends)
     sentences = self.encoder.read(input)
     found = self.search(
       params,

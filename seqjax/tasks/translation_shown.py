@@ -111,16 +111,34 @@ def draw(found: Sequence[Found], path: Any) -> None:
     for one in found[:6]
     if one.weights is not None
   ]
-  path = pathlib.Path(path)
-  if path.suffix != ".png":
-    raise InputError(f"--alignment is '{path}', expected a FILE.png")
-  if not panels:
-    return
+  if panels:
+    alignment.draw(panels, pathlib.Path(path))
+
+
+def check_picture(path: str, attends: bool) -> None:
+  """Makes the folder of a picture, before a search that is to be drawn.
+
+  What it finds must not be lost for a path.
+
+  Raises:
+    InputError: the model does not look, or nothing can be written there.
+  """
+  if not attends:
+    raise InputError(
+      f"--alignment is {path!r}, expected none: the run's"
+      " config.model.attention is 'none'"
+    )
+  picture = pathlib.Path(path)
+  if picture.suffix != ".png":
+    raise InputError(f"--alignment is {path!r}, expected a FILE.png")
   try:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    alignment.draw(panels, path)
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    with picture.open("ab") as file:
+      empty = not file.tell()
+    if empty:
+      picture.unlink()
   except OSError as error:
     reason = error.strerror or str(error)
     raise InputError(
-      f"--alignment is '{path}', which cannot be written ({reason})"
+      f"--alignment is {path!r}, which cannot be written ({reason})"
     ) from error

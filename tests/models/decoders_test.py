@@ -51,6 +51,30 @@ def make(memory_size=M, **changes):
   return decoders.create(model(**changes))(3, memory_size, KEY)
 
 
+def products(jaxpr):
+  """The dtypes of all products with a matrix of weights."""
+  for equation in jaxpr.eqns:
+    if equation.primitive.name == "dot_general":
+      left, right = (variable.aval for variable in equation.invars)
+      if right.ndim == 2:
+        yield left.dtype, right.dtype
+    for value in equation.params.values():
+      if hasattr(value, "jaxpr"):
+        yield from products(value.jaxpr)
+
+
+@pytest.mark.parametrize("decoder", decoders.DECODERS)
+def test_all_products_with_weights_are_in_compute_dtype(decoder):
+  layer = make(attention="general", decoder=decoder, compute_dtype="bfloat16")
+  layer = layer.attend(layer.remember(jnp.ones((1, 2, M))))
+  carry = layer.initial_carry((1,))
+  found = list(
+    products(jax.make_jaxpr(layer.step)(carry, jnp.ones((1, 3))).jaxpr)
+  )
+  assert len(found) >= 2
+  assert {str(dtype) for pair in found for dtype in pair} == {"bfloat16"}
+
+
 @pytest.mark.parametrize("decoder", decoders.DECODERS)
 @pytest.mark.parametrize("attention", KINDS)
 def test_all_kinds_in_all_decoders(attention, decoder):
@@ -84,7 +108,9 @@ def test_where_it_attends():
     lstm, kind, M
   )
   fed = make(decoder="input_feeding", num_layers=2)
-  assert fed.cell == cells.InputFeeding(cells.Stack((gru, gru)), kind, M, H)
+  assert fed.cell == cells.InputFeeding(
+    cells.Stack((gru, gru)), kind, M, H, **F32
+  )
   luong = make(decoder="luong", num_layers=3)
   assert isinstance(luong, nn.LuongAttention)
   assert [layer.cell for layer in luong.layer.layers] == [gru] * 3

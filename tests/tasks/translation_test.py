@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import seqjax
 from seqjax.data import bleu, pair_batches, pairs
 from seqjax.decode.hypotheses import Hypotheses
 from seqjax.errors import InputError
@@ -136,12 +137,36 @@ def test_an_unknown_word_is_that_of_the_text():
 
 def test_where_a_picture_goes(tmp_path):
   found = [Found("x", 0.0, ["a", "b"], ["x"], np.full((1, 2), 0.5))]
-  translation_shown.draw(found, tmp_path / "new" / "a.png")
-  assert (tmp_path / "new" / "a.png").stat().st_size > 0
+  path = tmp_path / "new" / "a.png"
+  translation_shown.check_picture(str(path), attends=True)
+  assert not path.exists()
+  translation_shown.draw(found, path)
+  size = path.stat().st_size
+  translation_shown.check_picture(str(path), attends=True)
+  assert path.stat().st_size == size > 0
   (tmp_path / "file").write_text("")
   for name, told in (("a.xyz", "FILE.png"), ("file/a.png", "cannot be wri")):
     with pytest.raises(InputError, match=f"^--alignment is .*{told}"):
-      translation_shown.draw(found, tmp_path / name)
+      translation_shown.check_picture(str(tmp_path / name), attends=True)
+
+
+def test_unknown_words_are_replaced_in_a_search(trained):
+  """The weights are asked for by the option alone; `<unk>` is never written."""
+  task, params = trained("translate")
+  config = task.config.copy_and_resolve_references()
+  config.decode.replace_unknown = True
+  other = base.create(config, task.directory)
+  # A model that likes nothing but what is unknown.
+  unknown = other.encoder.target.unknown
+  liked = {**params, "bias": params["bias"].at[unknown].set(1e3)}
+  (found,) = other.search(liked, ["the Zoe sings ."])
+  words = other.encoder.split_source("the Zoe sings .")
+  looked = found[0].weights.argmax(axis=1)
+  expected = "".join(words[i] for i in looked[:-1]).replace("▁", " ").strip()
+  assert found[0].text.strip() == expected
+  assert "<unk>" not in found[0].text
+  (found,) = task.search(liked, ["the Zoe sings ."])
+  assert "▁<unk>" not in found[0].target
 
 
 def test_scores_are_of_what_the_model_writes_alone(trained):
@@ -152,7 +177,9 @@ def test_scores_are_of_what_the_model_writes_alone(trained):
   texts = task.translate(params, [p.source for p in pairs], beam=1, alpha=0.0)
   expected = bleu.scores(texts, [p.target for p in pairs], "xx")
   assert {name: found[name] for name in expected} == pytest.approx(expected)
+  whole = seqjax.load(task.directory).evaluate("validation")
   thorough = task.thorough_scores(params, "validation")
+  assert whole == pytest.approx({**found, **thorough})
   texts = task.translate(params, [p.source for p in pairs])
   expected = bleu.scores(texts, [p.target for p in pairs], "xx")
   assert thorough == pytest.approx(
