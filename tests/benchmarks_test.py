@@ -189,6 +189,13 @@ def test_startup_is_told_beside_before():
     ["startup", "--rounds=1"],
     ["bfloat16_backward", "--rounds=1", "--sizes=8x4x5"],
     ["coverage", "--seeds=1", "--steps=2"],
+    [
+      "many_symbols",
+      "--rounds=1",
+      "--symbols=50",
+      "--hidden_size=4",
+      "--steps=2",
+    ],
   ],
 )
 def test_the_script_runs(arguments):
@@ -205,4 +212,5 @@ def test_the_script_runs(arguments):
   if name == "coverage":
     told = told[-4:]
     assert told[0].startswith("farthest from what the true quantiles cover: ")
-  assert len(told) == (2 if name == "bfloat16_backward" else 4)
+  lines = {"bfloat16_backward": 2, "many_symbols": 9}
+  assert len(told) == lines.get(name, 4)

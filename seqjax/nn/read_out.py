@@ -66,8 +66,9 @@ def many_logits(
   """Y E^T + b for many symbols, as `tied_logits`, in float32.
 
   With the bias as one more column of E, and a gradient of its own: no pass over
-  all logits but the products, none of which needs them transposed. With 10,000
-  symbols a fifth faster on a CPU; reverse mode only.
+  all logits but the products, none of which needs them transposed: with 10,000
+  symbols a fifth faster on a CPU (`benchmarks/many_symbols.py`). Reverse mode
+  only.
 
   Args:
     outputs: y, `[*batch, features]`.
