@@ -68,3 +68,31 @@ def write_records(
   """Replaces `metrics.jsonl`."""
   lines = "".join(json.dumps(record) + "\n" for record in records)
   write(workdir / METRICS_FILE, lines)
+
+
+def check_picture(flag: str, path: str) -> None:
+  """Makes the folder of a picture, before the work that it is to show.
+
+  What is found must not be lost for a path.
+
+  Args:
+    flag: that names it, for messages.
+    path: FILE.png.
+
+  Raises:
+    InputError: it has another ending, or cannot be written.
+  """
+  picture = pathlib.Path(path)
+  if picture.suffix != ".png":
+    raise InputError(f"{flag} is {path!r}, expected a FILE.png")
+  try:
+    picture.parent.mkdir(parents=True, exist_ok=True)
+    with picture.open("ab") as file:
+      empty = not file.tell()
+    if empty:
+      picture.unlink()
+  except OSError as error:
+    reason = error.strerror or str(error)
+    raise InputError(
+      f"{flag} is {path!r}, which cannot be written ({reason})"
+    ) from error

@@ -20,7 +20,8 @@ from seqjax.decode import greedy
 from seqjax.decode.hypotheses import Hypotheses
 from seqjax.errors import InputError
 from seqjax.models import decoders, layers
-from seqjax.models.encoder_decoder import BRIDGES, EncoderDecoder, looked_at
+from seqjax.models.encoder_decoder import EncoderDecoder
+from seqjax.models.text_decoder import BRIDGES, looked_at
 from seqjax.recurrence import length_mask
 from seqjax.tasks import base, translation_shown
 from seqjax.tasks.translation_shown import Found

@@ -128,17 +128,4 @@ def check_picture(path: str, attends: bool) -> None:
       f"--alignment is {path!r}, expected none: the run's"
       " config.model.attention is 'none'"
     )
-  picture = pathlib.Path(path)
-  if picture.suffix != ".png":
-    raise InputError(f"--alignment is {path!r}, expected a FILE.png")
-  try:
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    with picture.open("ab") as file:
-      empty = not file.tell()
-    if empty:
-      picture.unlink()
-  except OSError as error:
-    reason = error.strerror or str(error)
-    raise InputError(
-      f"--alignment is {path!r}, which cannot be written ({reason})"
-    ) from error
+  files.check_picture("--alignment", path)

@@ -9,7 +9,7 @@ from seqjax import cells, nn
 from seqjax.cells import GRU, LSTM
 from seqjax.errors import InputError
 from seqjax.models import decoders
-from seqjax.models.encoder_decoder import looked_at
+from seqjax.models.text_decoder import looked_at
 from seqjax.recurrence.truncated import Truncated
 from seqjax.tasks import base
 from tests import experiments

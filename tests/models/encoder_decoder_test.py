@@ -12,7 +12,8 @@ from ml_collections import ConfigDict
 
 from seqjax import nn
 from seqjax.models import decoders, layers
-from seqjax.models.encoder_decoder import EncoderDecoder, looked_at
+from seqjax.models.encoder_decoder import EncoderDecoder
+from seqjax.models.text_decoder import looked_at
 from seqjax.recurrence import length_mask
 
 SOURCE_V, V = 9, 7
