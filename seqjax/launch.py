@@ -108,11 +108,12 @@ def _train(directory: pathlib.Path) -> int:
         f"{asked} is for tasks, expected --mode=train alone for config.study ="
         f" {config.study!r}"
       )
-    jax.config.update("jax_num_cpu_devices", devices or 1)
-    from seqjax.train import study
+    from seqjax.studies import base as studies
 
-    study.run(config, directory)
-    return 0
+    devices = devices or studies.cpu_devices(config)
+    jax.config.update("jax_num_cpu_devices", devices)
+    ended_by = studies.run(config, directory)
+    return 128 + ended_by if ended_by else 0
   base.find(config)
   devices = devices or runtime.cpu_devices(settings.get(config, "batch_size"))
   jax.config.update("jax_num_cpu_devices", devices)

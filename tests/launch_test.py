@@ -313,6 +313,21 @@ def test_a_study_has_no_modes(forked, tmp_path):
   )
 
 
+def test_a_study_that_trains_says_mistakes_before(forked, tmp_path):
+  study = "--config=sentence_length", f"--workdir={tmp_path}"
+  for flag, message in (
+    ("--config.experiment=translat", "translat is no experiment; did you mean"),
+    ("--config.data.path=/no/such", "/no/such, which does not exist"),
+    ("--config.changes.batch_size=0", "changes.batch_size is no field of"),
+    ("--config.bins=(2,3)", "config.bins is (2, 3), expected growing"),
+  ):
+    result = forked(*study, flag)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+  assert not list(tmp_path.glob("*/config.json"))
+
+
 def test_generate_and_evaluate(files):
   """Generation needs neither the data nor the config file."""
   workdir = f"--workdir={files}/run"

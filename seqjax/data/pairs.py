@@ -8,6 +8,8 @@ config.data.path            FOLDER with aligned files, or a FILE with columns
   test_file                 which of several test sets, "test_2016_flickr"
   columns, group            of a FILE, from 1 on; group 0 for none
   validation, test          shares of what brings no such part
+  train_only                regular expression of groups that are only trained
+                            on, "(I|II) (Kings|Chronicles) .*"
   examples                  how many pairs are made up
 config.data.lower, normalize, moses
                             what is done to a text before, see `moses`
@@ -59,7 +61,7 @@ def load(data: Config, seed: int) -> Splits:
     # What the folder brings is not taken of its training part.
     validation = 0 if found.validation else data.validation
     test = 0 if found.test else data.test
-    made = parallel.split(found.train, validation, test, seed)
+    made = parallel.split(found.train, validation, test, seed, data.train_only)
     return Splits(
       made.train,
       found.validation or made.validation,
@@ -70,7 +72,9 @@ def load(data: Config, seed: int) -> Splits:
     pairs = language_pair.generate(data.examples, seed)
   else:
     pairs = parallel.read_table(path, data)
-  return parallel.split(pairs, data.validation, data.test, seed)
+  return parallel.split(
+    pairs, data.validation, data.test, seed, data.train_only
+  )
 
 
 class Encoder:

@@ -5,6 +5,7 @@ line n of the other; a table holds a pair a line.
 """
 
 import pathlib
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -174,7 +175,11 @@ def _filled(where, numbered: Iterable[tuple[int, Pair]]) -> list[Pair]:
 
 
 def split(
-  pairs: Sequence[Pair], validation: float, test: float, seed: int
+  pairs: Sequence[Pair],
+  validation: float,
+  test: float,
+  seed: int,
+  train_only: str = "",
 ) -> Splits:
   """Parts at random; groups, and pairs of one source, stay together.
 
@@ -186,10 +191,14 @@ def split(
     validation: share of the whole, in [0, 1).
     test: share of the whole, in [0, 1).
     seed: the same seed gives the same split.
+    train_only: a regular expression; a group that is one of those is trained
+      on, with all that hangs together with it.
 
   Raises:
-    InputError: the shares are out of range, or nothing is left for a part.
+    InputError: the shares are out of range, nothing is left for a part, or the
+      expression is none, or that of no group.
   """
+  kept = _groups_of(pairs, train_only)
   if not (validation >= 0 and test >= 0 and validation + test < 1):
     raise InputError(
       f"config.data.validation is {validation} and config.data.test is {test},"
@@ -202,7 +211,8 @@ def split(
   taken: dict[str, list[int]] = {"train": [], "validation": [], "test": []}
   for unit in (units[i] for i in order):
     fits = (n for n in wanted if len(taken[n]) + len(unit) <= wanted[n])
-    taken[next(fits, "train")] += unit
+    free = not kept or kept.isdisjoint(pairs[i].group for i in unit)
+    taken[next(fits, "train") if free else "train"] += unit
   for name, indices in taken.items():
     if not indices and shares.get(name, 1):
       raise InputError(
@@ -213,6 +223,26 @@ def split(
   # In the order of the data.
   chosen = {n: [pairs[i] for i in sorted(ids)] for n, ids in taken.items()}
   return Splits(**chosen)
+
+
+def _groups_of(pairs: Sequence[Pair], expression: str) -> set[str]:
+  """The groups whose whole name the expression matches."""
+  if not expression:
+    return set()
+  try:
+    matches = re.compile(expression).fullmatch
+  except re.error as error:
+    raise InputError(
+      f"config.data.train_only is {expression!r}, which is no regular"
+      f" expression ({error})"
+    ) from error
+  found = {pair.group for pair in pairs if pair.group and matches(pair.group)}
+  if not found:
+    raise InputError(
+      f"config.data.train_only is {expression!r}, which matches no group; it"
+      " must match the whole name, and config.data.group must name a column"
+    )
+  return found
 
 
 def _together(pairs: Sequence[Pair]) -> list[list[int]]:

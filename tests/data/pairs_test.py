@@ -33,6 +33,7 @@ def config(**fields):
     "joint": False,
     "subword_dropout": 0.0,
     "max_length": 0,
+    "train_only": "",
   }
   return config_dict.ConfigDict({**defaults, **fields})
 
