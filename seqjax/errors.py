@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 # What the extras bring, by the names under which it is imported.
 EXTRA = {
+  "PIL": "pillow",
   "grain": "grain",
   "matplotlib": "matplotlib",
   "pooch": "pooch",

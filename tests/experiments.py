@@ -30,6 +30,16 @@ OF_ONE = {
   "ner": {"model.cell": "elman"},
   "protein": {"model.cell": "elman"},
   "long_memory": {"data.distance": 8},
+  "caption": {
+    "data.image_size": 48,
+    "data.held_out": 10,
+    "model.channels": (4,),
+    "model.strides": (4, 2),
+    "model.region_size": 8,
+    "model.cell": "elman",
+    "model.attention": "additive(size=4)",
+    "decode.max_length": 8,
+  },
   "translate": {"model.cell": "elman", "model.attention": "additive(size=4)"},
 }
 

@@ -10,6 +10,8 @@ from ml_collections import config_dict
 
 from seqjax.data import (
   bleu,
+  caption_scores,
+  captions,
   conll,
   formats,
   moses,
@@ -42,6 +44,7 @@ LANGUAGES = {
   "group": 0,
   "validation": 0.1,
   "test": 0.1,
+  "train_only": "",
 }
 ARCHIVE = "time_series_classes"
 
@@ -161,6 +164,46 @@ def test_tables_in_two_languages(path, fields, total):
   for key in "source", "group":
     sides = [{getattr(p, key) for p in part} - {""} for part in found]
     assert not (sides[0] & sides[1] | sides[0] & sides[2] | sides[1] & sides[2])
+
+
+def test_verses_that_are_told_twice_are_trained_on():
+  config = load("translate:verses")
+  config.data.path = str(DATA / "bible_en_es" / "en-es.tsv.gz")
+  found = pairs.load(config.data, 0)
+  assert [len(part) for part in found] == [27_293, 620, 3_102]
+  held = {p.group.rpartition(" ")[0] for p in found.validation + found.test}
+  assert not held & {"I Kings", "II Chronicles", "Matthew", "Luke", "John"}
+  assert "I John" in {p.group.rpartition(" ")[0] for p in found.train}
+  words = [len(pair.source.split()) for pair in found.test]
+  assert np.mean(np.array(words) > 20) == pytest.approx(0.53, abs=0.03)
+
+
+def test_flickr8k(capsys):
+  config, texts = load("caption:flickr8k"), DATA / "flickr8k_text"
+  config.data.grids = str(DATA / "flickr8k_grid")
+  config.data.captions = str(texts / "Flickr8k.token.txt")
+  for part, name in (
+    ("train", "train"),
+    ("validation", "dev"),
+    ("test", "test"),
+  ):
+    config.data[f"{part}_names"] = str(texts / f"Flickr_8k.{name}Images.txt")
+  found = captions.load(config.data, 0)
+  assert [len(part) for part in found] == [6_000, 1_000, 1_000]
+  assert "5 captions of 1 image(s)" in capsys.readouterr().err
+  every = [each for part in found for each in part]
+  assert {each.inputs.shape for each in every} == {(49, 96)}
+  assert {len(each.captions) for each in every} == {5}
+  encoder = captions.Encoder.fit(found.train, config.data, 0)
+  flat = encoder.encode(found.train[:500]).reshape(-1, 96)
+  assert np.abs(flat.mean(axis=0)).max() < 0.15
+  # What the data's own README has of one caption against the other four.
+  references = [each.captions for each in found.test]
+  worth = caption_scores.scores(
+    [one[0] for one in references], [one[1:] for one in references]
+  )
+  found = [worth[f"bleu_{n}"] for n in range(1, 5)]
+  assert found == pytest.approx([63.7, 44.7, 30.6, 21.0], abs=0.2)
 
 
 def test_wnut17():

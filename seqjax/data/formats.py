@@ -65,6 +65,18 @@ Formats of sentences in two languages, `pairs.Pair`, hold `load`, `Pair` and
                                  unknown, the symbol of `copies` is written
     read(path)                   texts to translate, in order, a line each; an
                                  empty line is an empty text
+
+Formats of images with captions, `captions.Captioned`, hold `load`, `Captioned`
+and
+
+  Encoder                      its `fit` and `state` as above, and
+    tokens                       of the captions, `tokens.Tokens` with ids for
+                                 padding, unknown, start and stop
+    kind, shape                  "images" or "grids", and the shape of one
+    encode(examples)             an array `[n, *shape]`
+    encode_caption(text)         int32 ids `[time]`, the last of them the stop
+    decode(ids)                  the caption for people; reserved ids left out
+    read(path)                   `Captioned` without captions, in order
 """
 
 import types
@@ -74,6 +86,7 @@ from seqjax.config import find_module
 HOLDS = "load", "Encoder", "show"
 HOLDS_TAGS = "load", "Encoder", "write", "scores", "report", "REPORT"
 HOLDS_PAIRS = "load", "Encoder", "Pair"
+HOLDS_CAPTIONS = "load", "Encoder", "Captioned"
 
 
 def find(name: str, holds: tuple[str, ...] = HOLDS) -> types.ModuleType:
@@ -82,7 +95,7 @@ def find(name: str, holds: tuple[str, ...] = HOLDS) -> types.ModuleType:
   Args:
     name: a module of this package, or `package.module` of the user's own.
     holds: what it must have: `HOLDS_TAGS` where every token has a tag,
-      `HOLDS_PAIRS` for translation.
+      `HOLDS_PAIRS` for translation, `HOLDS_CAPTIONS` for captions of images.
 
   Raises:
     InputError: no such module, or it is no format.

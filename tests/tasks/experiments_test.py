@@ -28,10 +28,11 @@ SHOWS = {
   "ball": ("roll_out.gif", "errors.png", "errors.txt"),
   "ball:images": ("roll_out.gif",),
   "translate": ("translations.txt", "alignment.png"),
+  "caption": ("captions.txt", "attention_1.png"),
   "long_memory": ("examples.txt",),
   "long_memory:recall": ("examples.txt",),
 }
-STUDIES = "gradient_norms", "memory_distance"
+STUDIES = "gradient_norms", "memory_distance", "sentence_length"
 
 
 @pytest.mark.parametrize("name", SHOWS)

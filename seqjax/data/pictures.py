@@ -1,0 +1,125 @@
+"""Photographs and drawings from files, as RGB of one size."""
+
+import pathlib
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seqjax.errors import InputError, extra
+
+_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif"}
+
+
+def find(folder: str | pathlib.Path) -> dict[str, pathlib.Path]:
+  """The picture files of a folder, by name with its ending, sorted.
+
+  Folders in it are not entered, hidden files are left out.
+
+  Raises:
+    InputError: there is no such folder, or no picture in it.
+  """
+  folder = pathlib.Path(folder)
+  if not folder.is_dir():
+    raise InputError(f"{folder}: there is no such folder, expected pictures")
+  found = {
+    path.name: path
+    for path in sorted(folder.iterdir())
+    if path.suffix.lower() in _ENDINGS
+    and not path.name.startswith(".")
+    and path.is_file()
+  }
+  if not found:
+    raise InputError(
+      f"{folder}: the folder holds no pictures, expected files that end in"
+      f" {', '.join(sorted(_ENDINGS))}"
+    )
+  return found
+
+
+def read_all(paths: Sequence[pathlib.Path], size: int) -> np.ndarray:
+  """The pictures, uint8 `[n, size, size, 3]`.
+
+  Raises:
+    InputError: as `read`.
+  """
+  _check(size)
+  images = np.empty((len(paths), size, size, 3), np.uint8)
+  for image, path in zip(images, paths, strict=True):
+    image[...] = read(path, size)
+  return images
+
+
+def read(path: str | pathlib.Path, size: int) -> np.ndarray:
+  """A picture's largest square about its centre, scaled by Lanczos' filter.
+
+  It is turned upright as its EXIF data says. What is transparent lies on white,
+  16 bits of grey become 8, of an animation the first picture is taken.
+
+  Args:
+    path: of a file in any format that Pillow reads.
+    size: pixels on each side of the result.
+
+  Returns:
+    RGB, uint8 `[size, size, 3]`.
+
+  Raises:
+    InputError: the file is missing, a folder, no picture, damaged or of too
+      many pixels; Pillow is not installed; `size` is below 1.
+  """
+  _check(size)
+  with extra():
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+  path = pathlib.Path(path)
+  if not path.is_file():
+    what = "this is a folder" if path.is_dir() else "there is no such file"
+    raise InputError(f"{path}: {what}, expected a picture")
+  try:
+    with warnings.catch_warnings():
+      warnings.simplefilter("ignore")  # odd EXIF data, say
+      warnings.simplefilter("error", Image.DecompressionBombWarning)
+      with Image.open(path) as opened:
+        image = _rgb(ImageOps.exif_transpose(opened))
+  except UnidentifiedImageError as error:
+    raise InputError(
+      f"{path}: this is no picture, or one of an unknown format; expected JPEG,"
+      " PNG or the like"
+    ) from error
+  except (
+    Image.DecompressionBombWarning,
+    Image.DecompressionBombError,
+  ) as error:
+    raise InputError(
+      f"{path}: the picture has more than {Image.MAX_IMAGE_PIXELS:,} pixels,"
+      " scale it down"
+    ) from error
+  except Exception as error:  # each format's decoder raises its own
+    reason = " ".join(str(error).split()) or type(error).__name__
+    raise InputError(
+      f"{path}: the picture cannot be read ({reason}), expected a whole file"
+    ) from error
+  side = min(image.size)
+  left, top = (image.width - side) // 2, (image.height - side) // 2
+  square = image.crop((left, top, left + side, top + side))
+  return np.array(square.resize((size, size), Image.Resampling.LANCZOS))
+
+
+def _check(size: int) -> None:
+  if size < 1:
+    raise InputError(f"config.data.size is {size}, expected 1 pixel or more")
+
+
+def _rgb(image: Any) -> Any:
+  """The picture in RGB, whatever its mode."""
+  from PIL import Image
+
+  if image.mode == "I" or image.mode.startswith("I;16"):
+    # `convert` would clip at 255; "I" is how some formats give 16 bits.
+    grey = np.clip(np.asarray(image).astype(np.float64), 0, 65_535) / 257
+    image = Image.fromarray(np.rint(grey).astype(np.uint8))
+  if image.has_transparency_data:
+    white = Image.new("RGBA", image.size, "white")
+    image = Image.alpha_composite(white, image.convert("RGBA"))
+  return image.convert("RGB")

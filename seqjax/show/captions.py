@@ -1,0 +1,85 @@
+"""Where a captioner looked while it wrote: the image once for each word."""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from seqjax.show import plot
+
+_COLUMNS = 6
+
+
+def draw(
+  image: Any, words: Sequence[str], weights: Any, path: pathlib.Path
+) -> None:
+  """A panel a word: the image, bright where the weights lay.
+
+  The first panel is the image as it is. What is written in the others is the
+  word and its largest weight.
+
+  Args:
+    image: uint8 `[height, width, 3]`, or None where there is none to see.
+    words: that were written.
+    weights: `[words, cells]`, cells row by row of a square grid.
+    path: the picture.
+
+  Raises:
+    ValueError: the cells are no square grid.
+  """
+  weights = np.asarray(weights, np.float64)
+  side = square(weights.shape[1])
+  if not side:
+    raise ValueError(
+      f"weights have {weights.shape[1]} cells, expected those of a square grid"
+    )
+  grids = weights.reshape(len(weights), side, side)
+  first = 0 if image is None else 1
+  panels = first + len(words)
+  columns = min(_COLUMNS, panels)
+  rows = -(-panels // columns)
+  figure, axes = plot.figure(
+    1.7 * columns, 1.95 * rows, rows, columns, share=False
+  )
+  for axis in axes:
+    axis.set_axis_off()
+  if image is not None:
+    axes[0].imshow(image)
+    axes[0].set_title("the image", fontsize=9, color=plot.GREY)
+  for axis, word, grid in zip(axes[first:], words, grids, strict=False):
+    panel(axis, image, grid)
+    axis.set_title(f"{plot.text(word, 16)}  {grid.max():.0%}", fontsize=9)
+  plot.save(figure, path)
+
+
+def panel(axis: Axes, image: Any, grid: np.ndarray) -> None:
+  """An image, darker the less was looked at; weights alone without one.
+
+  Args:
+    axis: where.
+    image: uint8 `[height, width, 3]`, or None.
+    grid: weights `[rows, columns]`.
+  """
+  # Relative to the largest: where many cells share, there is still something
+  # to see.
+  shares = grid / max(float(grid.max()), 1e-9)
+  if image is None:
+    axis.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    return
+  height, width = np.asarray(image).shape[:2]
+  extent = (-0.5, width - 0.5, height - 0.5, -0.5)
+  axis.imshow(image)
+  # A veil with holes: colours stay what they are.
+  veil = np.zeros((*shares.shape, 4))
+  veil[..., 3] = 0.85 * (1 - shares)
+  axis.imshow(veil, extent=extent, interpolation="bilinear")
+  axis.set_xlim(-0.5, width - 0.5)
+  axis.set_ylim(height - 0.5, -0.5)
+
+
+def square(cells: int) -> int:
+  """The side of a square grid of so many cells; 0 if there is none."""
+  side = round(cells**0.5)
+  return side if side * side == cells else 0
