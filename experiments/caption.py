@@ -89,14 +89,16 @@ def get_config(variant="scenes"):
   if variant == "flickr8k":
     config.data.min_count = 5
     config.data.max_length = 40
-    config.steps = 6_000
+    config.steps = 4_000
     config.batch_size = 100
     config.label_smoothing = 0.1
-    config.model.region_size = 256
+    config.model.region_size = 128
     config.model.hidden_size = 384
+    config.model.attention = "additive(size=128)"
     config.model.embed_size = 256
     config.model.embed_dropout = 0.3
     config.model.dropout = 0.5
+    config.decode.alpha = 0.5  # by the validation part
     config.optimizer.name = "adam"
     config.optimizer.learning_rate = 1e-3
     config.optimizer.warmup_steps = 200

@@ -160,7 +160,7 @@ def _listed(
       if name in part_of:
         twice = "twice" if part_of[name] == part else f"in {part_of[name]} too"
         raise InputError(
-          f"the list of the {part} part has {name!r} {twice}, expected each"
+          f"config.data.{part}_names has {name!r} {twice}, expected each"
           " image in one part alone"
         )
       part_of[name] = part
@@ -175,7 +175,7 @@ def _listed(
   for part in _PARTS:
     if not getattr(made, part) and (part == "train" or part in lists):
       raise InputError(
-        f"the list of the {part} part names no image with captions, expected"
+        f"config.data.{part}_names names no image with captions, expected"
         " the names of the caption file"
       )
   return made

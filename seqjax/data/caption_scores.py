@@ -83,12 +83,18 @@ def scores(
   }
 
 
-def signature() -> str:
-  """How BLEU was found, to be printed beside it."""
+def signature(references: Sequence[Sequence[str]]) -> str:
+  """How BLEU was found, to be printed beside it.
+
+  Args:
+    references: as those of `scores`.
+  """
+  counts = {len(image) for image in references}
+  count = str(*counts) if len(counts) == 1 else "var"
   metric = _metric()
-  # It counts the references, whose number may differ.
-  metric.corpus_score(["a", "a"], [["a", "a"], ["a", None]])
-  return f"{metric.get_signature().format()}|punct:no"
+  metric.corpus_score(["a"], [["a"]])
+  said = metric.get_signature().format()
+  return said.replace("nrefs:1|", f"nrefs:{count}|") + "|punct:no"
 
 
 def _bleu(said: list[str], wanted: list[list[str]]) -> dict[str, float]:

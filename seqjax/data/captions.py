@@ -10,8 +10,9 @@ config.data.grids           regions of another network: FILE.npz, or a FOLDER
                             FILES of image names; without them, shares:
   validation, test          of the images, all captions of one in one part
   image_size                pixels of a side; images are cut square
-  held_out                  of scenes: so many more in the test part that show
-                            what training never does, a shape of a colour
+  held_out                  of scenes: so many more in the test part, if there
+                            is one, that show what training never does, a shape
+                            of a colour
 config.data.min_count       rarer words are unknown
   max_length                words of a caption, with the stop: longer ones are
                             not trained on (0: all)
@@ -75,11 +76,16 @@ def load(data: Config, seed: int) -> Splits:
     for name, texts in caption_files.read_captions(data.captions).items()
   }
   captioned = {name: texts for name, texts in captioned.items() if texts}
+  if not captioned:
+    raise InputError(
+      f"config.data.captions is {data.captions}, which has no word in it, but"
+      " punctuation alone"
+    )
   if data.grids:
     found = grids.read(data.grids)
     known: dict[str, Any] = {name: i for i, name in enumerate(found.names)}
   else:
-    known = dict(pictures.find(data.images))
+    known = dict(pictures.find(data.images, "config.data.images"))
   there = {name: texts for name, texts in captioned.items() if name in known}
   where = data.grids or data.images
   if not there:
@@ -88,6 +94,8 @@ def load(data: Config, seed: int) -> Splits:
       f" {len(known)} images of {where}: it names"
       f" {next(iter(captioned), '')!r}, there is {next(iter(known))!r}"
     )
+  if bare := len(known) - len(there):
+    print(f"{where}: {bare} image(s) have no caption", file=sys.stderr)
   if dropped := [n for n in captioned if n not in known]:
     lost = sum(len(captioned[n]) for n in dropped)
     print(
@@ -139,7 +147,8 @@ def _made_up(data: Config, seed: int) -> Splits:
   size = data.image_size
   made = scenes.generate(data.examples, seed, size=size, held_out=False)
   # No image of training is among them: none shows what these do.
-  never = scenes.generate(data.held_out, seed, size=size, held_out=True)
+  more = data.held_out if data.test else 0
+  never = scenes.generate(more, seed, size=size, held_out=True)
   named = {
     f"scene {i}": Captioned(
       f"scene {i}", scene.image, [scene.caption], scene=scene
@@ -216,6 +225,23 @@ class Encoder:
     kind = GRIDS if data.grids else IMAGES
     return cls(known.state, kind, first.shape, mean, deviation)
 
+  def check(self, arrays: Sequence[np.ndarray]) -> None:
+    """Raises InputError for an image that is none as in training.
+
+    Images have the same size and are bytes; grids have as many features, and
+    all of them as many cells.
+    """
+    for number, array in enumerate(arrays):
+      like, kind = self.shape, "uint8"
+      if self.kind == GRIDS:
+        cells = arrays[0].shape[0] if arrays[0].ndim else 0
+        like, kind = (cells, self.shape[1]), str(array.dtype)
+      if array.shape != like or array.dtype != kind:
+        raise InputError(
+          f"image {number} is {array.dtype} {array.shape}, expected {kind}"
+          f" {like}, as in training"
+        )
+
   def encode(self, examples: Sequence[Captioned]) -> np.ndarray:
     """Images: uint8 `[n, height, width, 3]`; grids: float32 `[n, cells, d]`,
     each feature with mean 0 and deviation 1 over the training part.
@@ -244,15 +270,16 @@ class Encoder:
       InputError: there are none, or they are not of the kind that was trained
         on.
     """
-    where = pathlib.Path(path)
+    where, option = pathlib.Path(path), "--input"
     if self.kind == IMAGES:
       size = self.shape[0]
       if not where.is_dir():
         return [Captioned(where.name, pictures.read(where, size))]
-      found = pictures.find(where)
+      found = pictures.find(where, option)
       images = pictures.read_all(list(found.values()), size)
       return [Captioned(n, i) for n, i in zip(found, images, strict=True)]
-    if not where.is_dir() and where.suffix != ".npz":
+    folder = where.is_dir() and any(where.glob("*.npz"))
+    if not folder and where.suffix != ".npz":
       raise InputError(
         f"--input is {path!r}, expected a file .npz of grids: this model was"
         " trained on regions of another network, which it cannot take from an"

@@ -9,7 +9,7 @@ A file is NumPy's .npz in one of two layouts:
 
 import contextlib
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,15 +26,6 @@ class Grids(NamedTuple):
   names: list[str]  # [images], no two alike
   values: np.ndarray  # [images, cells, d], int8 or float32, C-contiguous
   step: float  # a value is values * step
-
-  def floats(self, indices: Sequence[int] | np.ndarray) -> np.ndarray:
-    """The grids of some images, float32 `[n, cells, d]`.
-
-    Args:
-      indices: places in `names` `[n]`.
-    """
-    chosen = self.values[np.asarray(indices, np.intp)]
-    return chosen.astype(np.float32) * np.float32(self.step)
 
 
 def read(path: str | pathlib.Path) -> Grids:
@@ -74,7 +65,7 @@ def read(path: str | pathlib.Path) -> Grids:
 
 
 def _error(path: pathlib.Path, what: str) -> InputError:
-  return InputError(f"config.data.grids is {path}: {what}")
+  return InputError(f"{path}: {what}")
 
 
 def _in_folder(folder: pathlib.Path) -> pathlib.Path:
@@ -102,7 +93,9 @@ def _opened(path: pathlib.Path) -> Iterator[Any]:
       file = stack.enter_context(path.open("rb"))
       arrays = np.load(file, allow_pickle=False)
     except FileNotFoundError as error:
-      raise _error(path, "there is no such file") from error
+      raise _error(
+        path, "there is no such file, expected grids, a FILE.npz"
+      ) from error
     except Exception as error:  # NumPy and zipfile raise of all kinds
       raise _error(
         path, "it cannot be read, expected a whole .npz file"

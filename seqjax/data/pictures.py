@@ -12,17 +12,21 @@ from seqjax.errors import InputError, extra
 _ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif"}
 
 
-def find(folder: str | pathlib.Path) -> dict[str, pathlib.Path]:
+def find(folder: str | pathlib.Path, field: str) -> dict[str, pathlib.Path]:
   """The picture files of a folder, by name with its ending, sorted.
 
   Folders in it are not entered, hidden files are left out.
+
+  Args:
+    folder: of the pictures.
+    field: or flag that names it, for messages.
 
   Raises:
     InputError: there is no such folder, or no picture in it.
   """
   folder = pathlib.Path(folder)
   if not folder.is_dir():
-    raise InputError(f"{folder}: there is no such folder, expected pictures")
+    raise InputError(f"{field} is {folder}, expected a folder of pictures")
   found = {
     path.name: path
     for path in sorted(folder.iterdir())
@@ -32,7 +36,7 @@ def find(folder: str | pathlib.Path) -> dict[str, pathlib.Path]:
   }
   if not found:
     raise InputError(
-      f"{folder}: the folder holds no pictures, expected files that end in"
+      f"{field} is {folder}, which holds no pictures: files that end in"
       f" {', '.join(sorted(_ENDINGS))}"
     )
   return found
@@ -108,7 +112,9 @@ def read(path: str | pathlib.Path, size: int) -> np.ndarray:
 
 def _check(size: int) -> None:
   if size < 1:
-    raise InputError(f"config.data.size is {size}, expected 1 pixel or more")
+    raise InputError(
+      f"config.data.image_size is {size}, expected 1 pixel or more"
+    )
 
 
 def _rgb(image: Any) -> Any:

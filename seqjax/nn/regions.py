@@ -48,7 +48,7 @@ class ConvGrid(nnx.Module):
 
     Args:
       channels: features after each convolution.
-      strides: of each; a kernel is as wide, at least 3.
+      strides: of each; a kernel is as wide, or 3 where that is 1.
       compute_dtype: of the convolutions; None is float32.
       key: of the draw; or
       rngs: of Flax, one of the two.
@@ -68,7 +68,9 @@ class ConvGrid(nnx.Module):
     self.norms = nnx.List([])
     for i, (size, stride) in enumerate(zip(channels, strides, strict=True)):
       drawn = nnx.Rngs(keys[i])
-      width = max(3, stride)
+      # As wide as the stride, what a region sees lies around its own pixels;
+      # three wide with a stride of two it would be off by half a pixel.
+      width = stride if stride > 1 else 3
       self.convolutions.append(
         nnx.Conv(
           sizes[i],

@@ -1,5 +1,6 @@
 """Where a captioner looked while it wrote: the image once for each word."""
 
+import math
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -30,8 +31,8 @@ def draw(
     ValueError: the cells are no square grid.
   """
   weights = np.asarray(weights, np.float64)
-  side = square(weights.shape[1])
-  if not side:
+  side = math.isqrt(weights.shape[1])
+  if side * side != weights.shape[1]:
     raise ValueError(
       f"weights have {weights.shape[1]} cells, expected those of a square grid"
     )
@@ -77,9 +78,3 @@ def panel(axis: Axes, image: Any, grid: np.ndarray) -> None:
   axis.imshow(veil, extent=extent, interpolation="bilinear")
   axis.set_xlim(-0.5, width - 0.5)
   axis.set_ylim(height - 0.5, -0.5)
-
-
-def square(cells: int) -> int:
-  """The side of a square grid of so many cells; 0 if there is none."""
-  side = round(cells**0.5)
-  return side if side * side == cells else 0

@@ -1,7 +1,6 @@
 """What an image shows, in a sentence: attention over regions, beam search."""
 
 import functools
-import math
 import pathlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,20 +10,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from seqjax import config as settings
-from seqjax import nn
 from seqjax.data import batching, caption_scores, captions, formats
 from seqjax.data.captions import Batch, Captioned
-from seqjax.data.examples import Splits, held_out
-from seqjax.decode import beam as beam_search
-from seqjax.decode import greedy
+from seqjax.data.examples import check_several, held_out
 from seqjax.decode.hypotheses import Hypotheses
 from seqjax.errors import InputError
-from seqjax.models import decoders
 from seqjax.models.captioner import POOLS, Captioner
 from seqjax.models.text_decoder import looked_at
 from seqjax.nn.regions import ConvGrid, ProjectedGrid
-from seqjax.recurrence import length_mask
-from seqjax.tasks import base, captioning_shown
+from seqjax.tasks import captioning_shown, writing
 
 
 class Said(NamedTuple):
@@ -36,7 +30,7 @@ class Said(NamedTuple):
   weights: np.ndarray | None  # [words, cells]; None without attention
 
 
-class Captioning(base.Task):
+class Captioning(writing.Writing):
   """Images with captions of a format, see `data.formats`, by `Captioner`.
 
   Training is by teacher forcing, a caption a row; what is measured in
@@ -47,46 +41,32 @@ class Captioning(base.Task):
   unit = "captions"
   loss_unit = "nats/word"
   modes = ("caption",)
+  holds = formats.HOLDS_CAPTIONS
 
   def __init__(self, config, saved=None):
     super().__init__(config, saved)
-    settings.at_least(config, 1, "eval_batch_size", "num_buckets")
-    settings.at_least(config, 1, "model.embed_size", "decode.max_length")
+    settings.at_least(config, 1, "decode.max_length", "data.image_size")
     settings.at_least(config, 1, "model.region_size")
-    settings.at_least(config, 0, "decode.min_length", "data.max_length")
-    settings.at_least(config, 0, "showcase.images")
-    settings.rate(config, "label_smoothing", "scheduled_sampling")
-    settings.rate(config, "model.dropout", "model.embed_dropout")
+    settings.at_least(config, 0, "data.max_length", "showcase.images")
+    settings.at_least(config, 0, "decode.min_length")
     settings.one_of(config, POOLS, "model.pool")
-    self._format = formats.find(config.data.format, formats.HOLDS_CAPTIONS)
-    self._make_decoder = decoders.create(config.model)
-    self._attends = (
-      config.model.attention != decoders.NO_ATTENTION
-      and config.model.pool == "none"
-    )
-    self._check(config.decode.beam, config.decode.alpha, 1, "config.decode.")
+    options, model = config.decode, config.model
+    if options.min_length > options.max_length:
+      raise InputError(
+        f"config.decode.min_length is {options.min_length}, expected at most"
+        f" config.decode.max_length = {options.max_length}"
+      )
+    if len(model.strides) != len(model.channels) + 1:
+      raise InputError(
+        f"config.model.strides is {tuple(model.strides)}, expected one more"
+        f" than config.model.channels = {tuple(model.channels)}: the last is of"
+        " the convolution that makes the regions"
+      )
+    self._attends = self._attends and model.pool == "none"
 
-  def _check(self, beam: int, alpha: float, n_best: int, prefix: str) -> None:
-    try:
-      beam_search.check_options(beam, alpha, n_best)
-    except ValueError as error:
-      raise InputError(f"{prefix}{error}") from error
-
-  @functools.cached_property
-  def splits(self) -> Splits:
-    """The images of each part."""
-    return self._format.load(self.config.data, self.config.seed)
-
-  @functools.cached_property
-  def encoder(self) -> Any:
-    """From images and texts to arrays, and back."""
-    if self.saved:
-      return self._format.Encoder(**self.saved)
-    config = self.config
-    return self._format.Encoder.fit(self.splits.train, config.data, config.seed)
-
-  def state(self):
-    return self.encoder.state
+  @property
+  def _tokens(self):
+    return self.encoder.tokens
 
   def vocabularies(self):
     names = "target_embed", "head", "bias"
@@ -139,9 +119,19 @@ class Captioning(base.Task):
 
   def train_batches(self):
     batches = self._loaders["train"].train()
-    # Evaluation needs libraries: said now, not after a while.
+    # Evaluation and the showcase need libraries and files: said now, not after
+    # a while.
     caption_scores.scores(["a"], [["a"]])
+    self._photos(getattr(self.splits, held_out(self.splits)))
     return batches
+
+  def _photos(self, examples):
+    return captioning_shown.photos(
+      examples,
+      self.encoder,
+      self.config.showcase.photos,
+      "config.showcase.photos",
+    )
 
   def evaluation_batches(self, split):
     return self._loaders[split].once()
@@ -153,28 +143,19 @@ class Captioning(base.Task):
   def _nats(self, params, batch: Batch, key=None, smoothing: float = 0.0):
     """Sum over the valid words of all captions, and how many there are."""
     rows, several, time = batch.target.shape
-    target = batch.target.reshape(rows * several, time)
-    lengths = batch.lengths.reshape(rows * several)
-    start = jnp.full_like(target[:, :1], self.encoder.tokens.start)
-    inputs = jnp.concatenate([start, target[:, :-1]], axis=1)
     keys = (None, None) if key is None else jax.random.split(key)
     encoded = self.apply(params, batch.inputs, key=keys[0], method="encode")
     if several > 1:
       encoded = jax.tree.map(lambda x: jnp.repeat(x, several, 0), encoded)
-    sampling = self.config.scheduled_sampling if key is not None else 0.0
-    _, logits = self.apply(
+    return self._teacher_forced(
       params,
       encoded,
-      inputs,
-      lengths,
-      key=keys[1],
-      sampling=sampling,
-      method="write",
+      batch.target.reshape(rows * several, time),
+      batch.lengths.reshape(rows * several),
+      jnp.repeat(batch.weights, several),
+      keys[1],
+      smoothing,
     )
-    nats = nn.cross_entropy(logits, target, smoothing)
-    weights = jnp.repeat(batch.weights, several)
-    valid = length_mask(lengths, time) & (weights > 0)[:, None]
-    return jnp.where(valid, nats, 0.0).sum(), valid.sum().astype("float32")
 
   def evaluate(self, params, batch: Batch, carry):
     loss = self._nats(params, batch)
@@ -193,36 +174,19 @@ class Captioning(base.Task):
     looks: bool = False,
   ) -> Hypotheses:
     """By beam search, or greedily with a beam of 0."""
-    options, tokens = self.config.decode, self.encoder.tokens
-    encoded = self.apply(params, inputs, method="encode")
-
-    def step(memory, carry, tokens):
-      return self.apply(params, memory, carry, tokens, method="step")
-
-    how = {
-      "start": tokens.start,
-      "stop": tokens.stop,
-      "never": (tokens.padding, tokens.start, tokens.unknown),
-      "max_lengths": jnp.full(len(inputs), options.max_length, jnp.int32),
-      "min_lengths": options.min_length,
-      "size": options.max_length,
-      "record": looked_at if looks else None,
-    }
-    if not beam:
-      return greedy.search(step, encoded.memory, encoded.carry, **how)
-    return beam_search.search(
-      step,
-      encoded.memory,
-      encoded.carry,
+    options = self.config.decode
+    return self._find(
+      params,
+      self.apply(params, inputs, method="encode"),
       beam=beam,
       n_best=n_best,
       alpha=alpha,
-      **how,
+      looks=looks,
+      unknown=False,
+      max_lengths=jnp.full(len(inputs), options.max_length, jnp.int32),
+      min_lengths=options.min_length,
+      size=options.max_length,
     )
-
-  @functools.cached_property
-  def _searched(self):
-    return jax.jit(self._search, static_argnames=("beam", "n_best", "looks"))
 
   def scores(self, outputs, split):
     """BLEU, CIDEr-D and how many are exact, of what was written greedily."""
@@ -257,22 +221,19 @@ class Captioning(base.Task):
     Of scenes, also where the model looked while it wrote of a thing.
     """
     examples = getattr(self.splits, split)
-    found = self._said(params, examples, looks=self._attends)
+    found = self.search(params, examples, looks=self._attends)
     best = [one[0] for one in found]
     worth = self._worth([said.text for said in best], split)
     values = {f"beam_{name}": value for name, value in worth.items()}
     return values | captioning_shown.pointing(best, examples)
 
-  def summarize(self, means):
-    perplexity = math.exp(min(means["loss"], 700.0))
-    return {"loss": means["loss"], "perplexity": perplexity, **means}
-
   def report(self, params, outputs, split):
     """What captions without a model are worth, for comparison."""
     if not outputs or not len(getattr(self.splits, split)):
       return ""
+    references = [each.captions for each in getattr(self.splits, split)]
     table = captioning_shown.baselines(self.encoder, self.splits, split)
-    return f"{table}\n{split} bleu: {caption_scores.signature()}"
+    return f"{table}\n{split} bleu: {caption_scores.signature(references)}"
 
   def caption(
     self,
@@ -316,54 +277,29 @@ class Captioning(base.Task):
     looks: bool = False,
   ) -> list[list[Said]]:
     """As `caption`, with scores; `looks` adds where the model looked."""
-    options = self.config.decode
-    beam = options.beam if beam == 0 else beam
-    alpha = options.alpha if alpha < 0 else alpha
-    self._check(beam, alpha, n_best, "--")
+    beam, alpha = self._options(beam, alpha, n_best)
+    check_several("images", images)
     given = [
       each if isinstance(each, Captioned) else Captioned("", np.asarray(each))
       for each in images
     ]
-    for number, each in enumerate(given):
-      if each.inputs.shape[-1] != self.encoder.shape[
-        -1
-      ] or each.inputs.ndim != (len(self.encoder.shape)):
-        raise InputError(
-          f"image {number} has shape {each.inputs.shape}, expected one like"
-          f" {self.encoder.shape}, as in training"
-        )
-    return self._said(
-      params, given, beam=beam, alpha=alpha, n_best=n_best, looks=looks
-    )
-
-  def _said(
-    self,
-    params,
-    examples: Sequence[Captioned],
-    *,
-    beam: int = 0,
-    alpha: float = -1.0,
-    n_best: int = 1,
-    looks: bool = False,
-  ) -> list[list[Said]]:
-    options, tokens = self.config.decode, self.encoder.tokens
-    results: list[list[Said]] = [[] for _ in examples]
-    bare = [each._replace(captions=()) for each in examples]
+    self.encoder.check([each.inputs for each in given])
+    tokens, looks = self.encoder.tokens, looks and self._attends
+    results: list[list[Said]] = [[] for _ in given]
+    bare = [each._replace(captions=()) for each in given]
     most = self.config.eval_batch_size
     for batch in self._loader(bare).few_shapes(most):
       found = self._searched(
         params,
         batch.inputs,
-        beam=beam or options.beam,
+        beam=beam,
         n_best=n_best,
-        alpha=np.float32(options.alpha if alpha < 0 else alpha),
-        looks=looks and self._attends,
+        alpha=np.float32(alpha),
+        looks=looks,
       )
       found = jax.device_get(found)
-      for row, index in enumerate(batch.indices):
-        if not batch.weights[row]:
-          continue
-        for k in range(n_best):
+      for row in np.flatnonzero(batch.weights):
+        for k in np.flatnonzero(np.isfinite(found.scores[row])):
           length = int(found.lengths[row, k])
           ids = found.tokens[row, k, :length]
           weights = None
@@ -375,7 +311,7 @@ class Captioning(base.Task):
             tokens.symbols(ids),
             weights,
           )
-          results[index].append(said)
+          results[batch.indices[row]].append(said)
     return results
 
   def caption_mode(
@@ -401,17 +337,21 @@ class Captioning(base.Task):
       alpha: exponent of the length by which log-probabilities are divided;
         below 0 what the config says.
       n_best: how many captions of each, at most the beam.
-      photos: of ready-made regions: a folder with the images that they are of;
-        those alone are captioned.
+      photos: of ready-made regions: a folder with the images that they are of,
+        the part that the regions are of, cut square; those alone are
+        captioned.
       attention: a picture to write, FILE.png, of where the model looked while
         it wrote each word about the first image.
     """
     if not input:
       raise InputError("--input is empty, expected an image or a folder")
-    if attention:
-      captioning_shown.check_picture(attention, self._attends)
     examples = self.encoder.read(input)
-    pictures = captioning_shown.photos(examples, self.encoder, photos)
+    if attention:
+      cells = self._cells(params, examples[0])
+      captioning_shown.check_picture(attention, self._attends, cells)
+    pictures = captioning_shown.photos(
+      examples, self.encoder, photos, "--photos"
+    )
     if photos:
       examples = [each for each in examples if each.name in pictures]
     found = self.search(
@@ -436,6 +376,13 @@ class Captioning(base.Task):
       for said in one
     )
 
+  def _cells(self, params, example: Captioned) -> int:
+    """How many regions an image has."""
+    inputs = self.encoder.encode([example])
+    encode = lambda params: self.apply(params, inputs, method="encode")
+    weights = looked_at(jax.eval_shape(encode, params).carry)
+    return 0 if weights is None else weights.shape[-1]
+
   def showcase(self, params, directory: pathlib.Path) -> str:
     """Captions of some images, and where the model looked."""
     count = self.config.showcase.images
@@ -443,12 +390,10 @@ class Captioning(base.Task):
       return ""
     name = held_out(self.splits)
     examples = list(getattr(self.splits, name))
-    pictures = captioning_shown.photos(
-      examples, self.encoder, self.config.showcase.photos
-    )
+    pictures = self._photos(examples)
     # Those that can be looked at come first.
     examples.sort(key=lambda each: each.name not in pictures)
     examples = examples[:count]
-    found = self._said(params, examples, looks=self._attends)
+    found = self.search(params, examples, looks=self._attends)
     best = [one[0] for one in found]
     return captioning_shown.show(examples, best, pictures, name, directory)

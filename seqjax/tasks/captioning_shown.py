@@ -1,5 +1,6 @@
 """What a captioner is compared with, and where it looked."""
 
+import math
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,10 +13,17 @@ from seqjax.data.captions import Captioned
 from seqjax.data.examples import Splits
 from seqjax.data.scenes import objects_at
 from seqjax.errors import InputError
-from seqjax.show import captions as drawn
 
 _PHOTO = 224  # pixels of a side, of an image to be looked at
 _PICTURES = 4  # of a showcase
+_POINTING = (
+  "attention_in_mask",
+  "centre_in_mask",
+  "blind_in_mask",
+  "attention_touches_mask",
+  "centre_touches_mask",
+  "blind_touches_mask",
+)
 _BLOCKS = 8  # an image without a network is the colours of so many squares
 
 
@@ -68,22 +76,25 @@ def pointing(
 ) -> dict[str, float]:
   """How often the largest weight lay in the thing that was written of.
 
-  Over the words of colour and of shape that stand where the right caption has
-  them. Beside it how often the middle of the image lies there, and a region
-  that is chosen blindly.
+  The pointing game (Zhang et al. 2016, "Top-down neural attention by excitation
+  backprop") over the words of colour and of shape that stand where the right
+  caption has them. "in_mask": the thing covers the centre of the region;
+  "touches_mask": it covers any of its pixels. Beside them what the middle of
+  the image reaches, and a region that is chosen blindly.
 
   Args:
     said: of each image what was written, with weights.
-    examples: the images; those that are no scenes are passed over.
+    examples: the images; those that are no scenes, or show what training never
+      does, are passed over.
 
   Returns:
     Shares by name; none where there is nothing to be pointed at.
   """
   hits: list[Any] = []
   for one, each in zip(said, examples, strict=True):
-    if each.scene is None or one.weights is None:
+    if each.scene is None or each.held_out or one.weights is None:
       continue
-    side = drawn.square(one.weights.shape[1])
+    side = square(one.weights.shape[1])
     if not side:
       continue
     right = each.captions[0].split()
@@ -91,27 +102,35 @@ def pointing(
       one.words, right, objects_at(each.scene), one.weights, strict=False
     ):
       if place is not None and word == wanted:
-        mask = each.scene.things[place].mask
-        cells = _at_centres(mask, side)
-        middle = mask[mask.shape[0] // 2, mask.shape[1] // 2]
-        hits.append((cells[weights.argmax()], middle, cells.mean()))
+        ways = _cells(each.scene.things[place].mask, side)
+        largest, middle = weights.argmax(), (side // 2) * (side + 1)
+        hits.append(
+          [x for way in ways for x in (way[largest], way[middle], way.mean())]
+        )
   if not hits:
     return {}
-  names = "attention_in_mask", "centre_in_mask", "blind_in_mask"
-  means = np.mean(np.array(hits, float), axis=0)
-  return dict(zip(names, means.tolist(), strict=True))
+  means = np.mean(np.array(hits, float), axis=0).tolist()
+  return dict(zip(_POINTING, means, strict=True))
 
 
-def _at_centres(mask: np.ndarray, side: int) -> np.ndarray:
-  """Whether the centre of each cell is covered, bool `[cells]`."""
-  places = [
-    ((np.arange(side) + 0.5) * size / side).astype(int) for size in mask.shape
-  ]
-  return mask[np.ix_(*places)].reshape(-1)
+def _cells(mask: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+  """Whether the centre of each cell is covered, and any pixel, `[cells]`."""
+  edges = [np.linspace(0, n, side + 1).astype(int) for n in mask.shape]
+  touched = mask
+  for axis, of_axis in enumerate(edges):
+    touched = np.logical_or.reduceat(touched, of_axis[:-1], axis=axis)
+  middles = [(of_axis[:-1] + of_axis[1:]) // 2 for of_axis in edges]
+  return mask[np.ix_(*middles)].reshape(-1), touched.reshape(-1)
+
+
+def square(cells: int) -> int:
+  """The side of a square grid of so many cells; 0 if there is none."""
+  side = math.isqrt(cells)
+  return side if side * side == cells else 0
 
 
 def photos(
-  examples: Sequence[Captioned], encoder: Any, folder: str
+  examples: Sequence[Captioned], encoder: Any, folder: str, option: str
 ) -> dict[str, np.ndarray]:
   """What there is to see of the images, by name: uint8 arrays.
 
@@ -119,6 +138,7 @@ def photos(
     examples: images, or ready-made grids of some.
     encoder: says which.
     folder: of the images of such grids; "" for none.
+    option: that names it, for messages.
 
   Raises:
     InputError: a folder is named for a model that reads the images themselves,
@@ -127,13 +147,13 @@ def photos(
   if encoder.kind == captions.IMAGES:
     if folder:
       raise InputError(
-        f"photos is {folder!r}, expected none: this model reads images, which"
+        f"{option} is {folder!r}, expected none: this model reads images, which"
         " are shown themselves"
       )
     return {each.name: each.inputs for each in examples}
   if not folder:
     return {}
-  there = pictures.find(folder)
+  there = pictures.find(folder, option)
   found = {
     each.name: pictures.read(there[each.name], _PHOTO)
     for each in examples
@@ -141,7 +161,7 @@ def photos(
   }
   if not found:
     raise InputError(
-      f"photos is {folder!r}, which holds none of the {len(examples)} images"
+      f"{option} is {folder!r}, which holds none of the {len(examples)} images"
       f" that the grids are of; it has {next(iter(there))!r}, they are named as"
       f" {examples[0].name!r}"
     )
@@ -150,20 +170,28 @@ def photos(
 
 def draw(picture: Any, said: Any, path: Any) -> None:
   """Draws where the model looked, if it did and the cells are a square."""
-  if said.weights is not None and drawn.square(said.weights.shape[1]):
+  if said.weights is not None and square(said.weights.shape[1]):
+    from seqjax.show import captions as drawn  # no use to a caption alone
+
     drawn.draw(picture, said.words, said.weights, pathlib.Path(path))
 
 
-def check_picture(path: str, attends: bool) -> None:
+def check_picture(path: str, attends: bool, cells: int) -> None:
   """Makes the folder of a picture, before a search that is to be drawn.
 
   Raises:
-    InputError: the model does not look, or nothing can be written there.
+    InputError: the model does not look, its cells are no square, or nothing can
+      be written there.
   """
   if not attends:
     raise InputError(
       f"--attention is {path!r}, expected none: this model does not attend"
       " (config.model.attention is 'none' or config.model.pool is 'mean')"
+    )
+  if not square(cells):
+    raise InputError(
+      f"--attention is {path!r}, expected none: an image has {cells} regions"
+      " here, which are no square grid"
     )
   files.check_picture("--attention", path)
 

@@ -1,7 +1,6 @@
 """From one language to another: an encoder, a decoder, beam search."""
 
 import functools
-import math
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -11,23 +10,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from seqjax import config as settings
-from seqjax import nn
 from seqjax.data import batching, bleu, formats, pair_batches
-from seqjax.data.examples import Splits, check_several, held_out
+from seqjax.data.examples import check_several, held_out
 from seqjax.data.pair_batches import Batch
-from seqjax.decode import beam as beam_search
-from seqjax.decode import greedy
 from seqjax.decode.hypotheses import Hypotheses
 from seqjax.errors import InputError
-from seqjax.models import decoders, layers
+from seqjax.models import layers
 from seqjax.models.encoder_decoder import EncoderDecoder
-from seqjax.models.text_decoder import BRIDGES, looked_at
-from seqjax.recurrence import length_mask
-from seqjax.tasks import base, translation_shown
+from seqjax.models.text_decoder import BRIDGES
+from seqjax.tasks import translation_shown, writing
 from seqjax.tasks.translation_shown import Found
 
 
-class Translation(base.Task):
+class Translation(writing.Writing):
   """Pairs of sentences of a format, see `data.formats`, by `EncoderDecoder`.
 
   Training is by teacher forcing, with label smoothing if asked for; what is
@@ -38,20 +33,14 @@ class Translation(base.Task):
   unit = "tokens"
   loss_unit = "nats/token"
   modes = ("translate",)
+  holds = formats.HOLDS_PAIRS
 
   def __init__(self, config, saved=None):
     super().__init__(config, saved)
-    settings.at_least(config, 1, "eval_batch_size", "num_buckets")
-    settings.at_least(config, 1, "model.embed_size", "decode.max_extra")
-    settings.rate(config, "label_smoothing", "scheduled_sampling")
-    settings.rate(config, "model.dropout", "model.embed_dropout")
+    settings.at_least(config, 1, "decode.max_extra")
     settings.one_of(config, BRIDGES, "model.bridge")
-    self._format = formats.find(config.data.format, formats.HOLDS_PAIRS)
     self._make_encoder = layers.create(config.model)
-    self._make_decoder = decoders.create(config.model)
-    self._attends = config.model.attention != decoders.NO_ATTENTION
     options = config.decode
-    self._check(options.beam, options.alpha, 1, "config.decode.")
     settings.at_least(config, 0, "showcase.pairs", "showcase.examples")
     for name in ("min_ratio", "max_ratio"):
       if not options[name] >= 0:
@@ -64,27 +53,9 @@ class Translation(base.Task):
         " config.model.attention = 'none': nothing says which word to take"
       )
 
-  def _check(self, beam: int, alpha: float, n_best: int, prefix: str) -> None:
-    try:
-      beam_search.check_options(beam, alpha, n_best)
-    except ValueError as error:
-      raise InputError(f"{prefix}{error}") from error
-
-  @functools.cached_property
-  def splits(self) -> Splits:
-    """The pairs of each part."""
-    return self._format.load(self.config.data, self.config.seed)
-
-  @functools.cached_property
-  def encoder(self) -> Any:
-    """From texts to ids and back."""
-    if self.saved:
-      return self._format.Encoder(**self.saved)
-    config = self.config
-    return self._format.Encoder.fit(self.splits.train, config.data, config.seed)
-
-  def state(self):
-    return self.encoder.state
+  @property
+  def _tokens(self):
+    return self.encoder.target
 
   def vocabularies(self):
     target = dict.fromkeys(
@@ -164,22 +135,19 @@ class Translation(base.Task):
 
   def _nats(self, params, batch: Batch, key=None, smoothing: float = 0.0):
     """Sum over the valid tokens of the target, and how many there are."""
-    start = jnp.full_like(batch.target[:, :1], self.encoder.target.start)
-    inputs = jnp.concatenate([start, batch.target[:, :-1]], axis=1)
-    sampling = self.config.scheduled_sampling if key is not None else 0.0
-    _, logits = self.apply(
-      params,
-      batch.source,
-      batch.source_lengths,
-      inputs,
-      batch.target_lengths,
-      key=key,
-      sampling=sampling,
+    keys = (None, None) if key is None else jax.random.split(key)
+    encoded = self.apply(
+      params, batch.source, batch.source_lengths, key=keys[0], method="encode"
     )
-    nats = nn.cross_entropy(logits, batch.target, smoothing)
-    valid = length_mask(batch.target_lengths, nats.shape[1])
-    valid = valid & (batch.weights > 0)[:, None]
-    return jnp.where(valid, nats, 0.0).sum(), valid.sum().astype("float32")
+    return self._teacher_forced(
+      params,
+      encoded,
+      batch.target,
+      batch.target_lengths,
+      batch.weights,
+      keys[1],
+      smoothing,
+    )
 
   def evaluate(self, params, batch: Batch, carry):
     loss = self._nats(params, batch)
@@ -201,38 +169,20 @@ class Translation(base.Task):
     looks: bool = False,
   ) -> Hypotheses:
     """By beam search, or greedily with a beam of 0."""
-    options, target = self.config.decode, self.encoder.target
+    options = self.config.decode
     longest = lambda n: n * options.max_ratio + options.max_extra
-    encoded = self.apply(params, source, lengths, method="encode")
-    unknown = () if options.replace_unknown else (target.unknown,)
-
-    def step(memory, carry, tokens):
-      return self.apply(params, memory, carry, tokens, method="step")
-
-    how = {
-      "start": target.start,
-      "stop": target.stop,
-      "never": (target.padding, target.start, *unknown),
-      "max_lengths": longest(lengths).astype(jnp.int32),
-      "min_lengths": (options.min_ratio * lengths).astype(jnp.int32),
-      "size": int(longest(source.shape[1])),
-      "record": looked_at if looks else None,
-    }
-    if not beam:
-      return greedy.search(step, encoded.memory, encoded.carry, **how)
-    return beam_search.search(
-      step,
-      encoded.memory,
-      encoded.carry,
+    return self._find(
+      params,
+      self.apply(params, source, lengths, method="encode"),
       beam=beam,
       n_best=n_best,
       alpha=alpha,
-      **how,
+      looks=looks,
+      unknown=options.replace_unknown,
+      max_lengths=longest(lengths).astype(jnp.int32),
+      min_lengths=(options.min_ratio * lengths).astype(jnp.int32),
+      size=int(longest(source.shape[1])),
     )
-
-  @functools.cached_property
-  def _searched(self):
-    return jax.jit(self._search, static_argnames=("beam", "n_best", "looks"))
 
   def _texts(self, outputs) -> list[str]:
     """What was written for each pair, in the order of the pairs."""
@@ -255,10 +205,6 @@ class Translation(base.Task):
     texts = self.translate(params, [pair.source for pair in pairs])
     found = bleu.scores(texts, self._references(split), self.config.data.target)
     return {f"beam_{name}": value for name, value in found.items()}
-
-  def summarize(self, means):
-    perplexity = math.exp(min(means["loss"], 700.0))
-    return {"loss": means["loss"], "perplexity": perplexity, **means}
 
   def report(self, params, outputs, split):
     """What the scores of sacrebleu are of, for who compares."""
@@ -309,15 +255,13 @@ class Translation(base.Task):
   ) -> list[list[Found]]:
     """As `translate`, with scores; `looks` adds where the model looked."""
     check_several("sentences", sentences)
-    options = self.config.decode
-    beam = options.beam if beam == 0 else beam
-    alpha = options.alpha if alpha < 0 else alpha
-    self._check(beam, alpha, n_best, "--")
+    beam, alpha = self._options(beam, alpha, n_best)
+    copies = self.config.decode.replace_unknown
     places = [i for i, text in enumerate(sentences) if text.strip()]
     given = [(sentences[place], "") for place in places]
-    sources = [text for text, _ in given] if options.replace_unknown else []
+    sources = [text for text, _ in given] if copies else []
     results: list[list[Found]] = [[] for _ in sentences]
-    looks = self._attends and (looks or options.replace_unknown)
+    looks = self._attends and (looks or copies)
     for batch in self._loader(given).few_shapes(self.config.eval_batch_size):
       found = self._searched(
         params,

@@ -12,7 +12,6 @@ from seqjax.data.pair_batches import Batch
 from seqjax.data.pairs import Pair
 from seqjax.decode.hypotheses import Hypotheses
 from seqjax.errors import InputError
-from seqjax.show import alignment
 
 
 class Found(NamedTuple):
@@ -112,6 +111,8 @@ def draw(found: Sequence[Found], path: Any) -> None:
     if one.weights is not None
   ]
   if panels:
+    from seqjax.show import alignment  # no use to a translation alone
+
     alignment.draw(panels, pathlib.Path(path))
 
 

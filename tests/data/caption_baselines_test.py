@@ -124,8 +124,7 @@ def test_constant_is_in_common():
     for image in texts
     for text in image
   }
-  assert bleu[found] > np.mean([*bleu.values()])
-  assert found.startswith(("A dog", "Two men"))
+  assert bleu[found] >= np.quantile([*bleu.values()], 0.75)
 
 
 def test_constant_draws():

@@ -138,12 +138,12 @@ def test_lists(capsys):
 @pytest.mark.parametrize(
   ("lists", "message"),
   [
-    ({"train": ["1.jpg"], "test": ["1.jpg"]}, "test part has '1.jpg' in train"),
+    ({"train": ["1.jpg"], "test": ["1.jpg"]}, "test_names has .1.jpg. in train"),
     ({"train": ["1.jpg"], "test": ["x", "2.jpg", "x"]}, "has 'x' twice"),
-    ({"train": ["x"], "test": ["1.jpg"]}, "the train part names no image"),
-    ({"test": ["1.jpg"]}, "the train part names no image"),
-    ({"train": ["1.jpg"], "validation": ["x"]}, "the validation part names no"),
-    ({"train": ["1.jpg"], "test": []}, "the test part names no image"),
+    ({"train": ["x"], "test": ["1.jpg"]}, "train_names names no image"),
+    ({"test": ["1.jpg"]}, "train_names names no image"),
+    ({"train": ["1.jpg"], "validation": ["x"]}, "validation_names names no"),
+    ({"train": ["1.jpg"], "test": []}, "test_names names no image"),
   ],
 )
 def test_wrong_lists(lists, message):

@@ -147,9 +147,11 @@ def test_captions_without_words():
 
 
 def test_signature():
-  said = caption_scores.signature().split("|")
-  expected = {"nrefs:var", "case:lc", "tok:none", "smooth:none", "punct:no"}
+  said = caption_scores.signature([["a"] * 5, ["b"] * 5]).split("|")
+  expected = {"nrefs:5", "case:lc", "tok:none", "smooth:none", "punct:no"}
   assert expected <= {*said}
+  assert "nrefs:var" in caption_scores.signature([["a"], ["b", "c"]])
+  assert "nrefs:1|" in caption_scores.signature([["a"]])
   assert any(part.startswith("version:") for part in said)
 
 

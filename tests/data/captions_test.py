@@ -51,6 +51,7 @@ def test_grids_meet_their_captions(folder, capsys):
   said = capsys.readouterr().err
   assert "1 captions of 1 image(s) that" in said
   assert "lost.jpg" in said
+  assert "grids.npz: 1 image(s) have no caption" in said
   with np.load(folder / "grids.npz") as file:
     np.testing.assert_array_equal(train[0].inputs, file["features"][3])
   assert train[0].captions == ["a dogs ball", "the ball of a dog"]
@@ -112,7 +113,8 @@ def test_lists_part_the_images(folder):
   [
     ({"grids": "g.npz", "images": "i"}, "expected one of them"),
     ({"grids": "g.npz", "captions": ""}, "config.data.captions is empty"),
-    ({"grids": "missing.npz"}, "config.data.grids is missing.npz"),
+    ({"grids": "missing.npz"}, "missing.npz: there is no such file"),
+    ({"images": "nowhere"}, "config.data.images is nowhere, expected"),
   ],
 )
 def test_what_is_refused(folder, changes, message):
@@ -123,7 +125,11 @@ def test_what_is_refused(folder, changes, message):
 def test_captions_of_other_images_are_a_mistake(folder):
   (folder / "captions.txt").write_text("1\tA dog\n")
   data = config(folder, grids=str(folder / "grids.npz"))
-  with pytest.raises(InputError, match="captions none of the 4 images"):
+  with pytest.raises(InputError, match="captions none of the 4 images") as told:
+    captions.load(data, 0)
+  assert "\n" not in str(told.value)
+  (folder / "captions.txt").write_text("a.jpg\t...\n")
+  with pytest.raises(InputError, match="has no word in it"):
     captions.load(data, 0)
 
 
@@ -135,7 +141,10 @@ def test_an_image_is_no_input_for_a_model_of_grids(folder):
   ) as told:
     encoder.read(str(folder / "images" / "a.jpg"))
   assert "\n" not in str(told.value)
+  with pytest.raises(InputError, match=r"images', expected a file .npz"):
+    encoder.read(str(folder / "images"))
   assert len(encoder.read(str(folder / "grids.npz"))) == 4
+  assert len(encoder.read(str(folder))) == 4
   other = np.zeros((1, 9, 5), np.float32)
   np.savez(folder / "other.npz", features=other, names=np.array(["a"]))
   with pytest.raises(InputError, match="regions have 5 features, expected 6"):

@@ -235,14 +235,16 @@ def test_find(tmp_path):
   for name in names + others:
     (tmp_path / name).write_bytes(b"")
   (tmp_path / "folder.png").mkdir()
-  found = pictures.find(tmp_path)
+  found = pictures.find(tmp_path, "--input")
   assert list(found) == sorted(names)
   assert found["b.JPG"] == tmp_path / "b.JPG"
-  assert pictures.find(str(tmp_path)) == found
-  with pytest.raises(InputError, match="folder.png: the folder holds no pic"):
-    pictures.find(tmp_path / "folder.png")
-  with pytest.raises(InputError, match="none: there is no such folder"):
-    pictures.find(tmp_path / "none")
+  assert pictures.find(str(tmp_path), "--input") == found
+  with pytest.raises(InputError, match="folder.png, which holds no pictures"):
+    pictures.find(tmp_path / "folder.png", "--input")
+  with pytest.raises(
+    InputError, match="--input is .*none, expected a folder of"
+  ):
+    pictures.find(tmp_path / "none", "--input")
 
 
 def test_read_all(tmp_path):
@@ -264,5 +266,5 @@ def test_a_wrong_size(tmp_path):
     lambda: pictures.read(path, 0),
     lambda: pictures.read_all([path], 0),
   ):
-    with pytest.raises(InputError, match="config.data.size is 0"):
+    with pytest.raises(InputError, match="config.data.image_size is 0"):
       call()

@@ -30,11 +30,11 @@ def image(tmp_path):
   return path
 
 
-def grids_config(folder, **changes):
+def grids_config(folder, cells=9, **changes):
   """A run on ready-made regions; returns its config."""
   rng = np.random.default_rng(0)
   names = [f"{i}.png" for i in range(20)]
-  values = rng.integers(-99, 99, (20, 9, 5)).astype(np.float32)
+  values = rng.integers(-99, 99, (20, cells, 5)).astype(np.float32)
   np.savez(folder / "grids.npz", features=values, names=np.array(names))
   words = ["dog", "cat", "ball", "runs", "sleeps"]
   lines = [
@@ -70,8 +70,17 @@ def test_images_share_no_fate(trained):
 
 def test_what_is_refused(trained):
   task, params = trained("caption")
-  with pytest.raises(InputError, match=r"image 0 has shape \(9, 5\), expected"):
-    task.caption(params, [np.zeros((9, 5))])
+  right = task.splits.test[0].inputs
+  for wrong, told in (
+    (np.zeros((9, 5), np.uint8), r"image 1 is uint8 \(9, 5\), expected uint8"),
+    (np.zeros((64, 64, 3), np.uint8), r"\(64, 64, 3\), expected uint8 \(48,"),
+    (right.astype(np.float32), r"image 1 is float32 \(48, 48, 3\), expected"),
+    ("a.png", r"image 1 is <U5 \(\), expected uint8"),
+  ):
+    with pytest.raises(InputError, match=told):
+      task.caption(params, [right, wrong])
+  with pytest.raises(InputError, match="images is 'a.png', expected a list"):
+    task.caption(params, "a.png")
   with pytest.raises(InputError, match="--n_best is 4, expected 1 to 3"):
     task.caption(params, [], n_best=4)
   with pytest.raises(InputError, match="--input is empty"):
@@ -80,11 +89,27 @@ def test_what_is_refused(trained):
     ("model.pool", "max"),
     ("decode.max_length", 0),
     ("decode.beam", 0),
+    ("decode.min_length", 9),
     ("model.region_size", 0),
+    ("model.strides", (4,)),
     ("data.format", "pairs"),
   ):
     with pytest.raises(InputError, match=f"config.{field}"):
       base.create(small("caption", **{field: value}))
+
+
+def test_what_does_not_exist_is_no_hypothesis(tmp_path):
+  changes = {"decode.max_length": 1, "decode.min_length": 0}
+  run = seqjax.fit(small("caption", **changes), tmp_path)
+  (found,) = run.task.search(run.params, run.task.splits.test[:1], n_best=3)
+  assert [said.text for said in found] == [""]
+  assert np.isfinite(found[0].score)
+
+
+def test_photos_are_looked_for_before_training(tmp_path):
+  config = small("caption", **{"showcase.photos": "/no"})
+  with pytest.raises(InputError, match="config.showcase.photos is '/no'"):
+    loop.train(config, tmp_path)
 
 
 def test_the_mode_captions_an_image_or_a_folder(trained, image, tmp_path):
@@ -100,7 +125,7 @@ def test_the_mode_captions_an_image_or_a_folder(trained, image, tmp_path):
   lines = task.caption_mode(params, input=str(image), n_best=2).split("\n")
   assert [len(line.split("\t")) for line in lines] == [3, 3]
   assert lines[0].endswith(caption)
-  with pytest.raises(InputError, match="photos is 'x', expected none"):
+  with pytest.raises(InputError, match="--photos is 'x', expected none"):
     task.caption_mode(params, input=str(image), photos="x")
   with pytest.raises(InputError, match=r"--attention is 'x.jpg', expected"):
     task.caption_mode(params, input=str(image), attention="x.jpg")
@@ -177,11 +202,22 @@ def test_a_run_on_ready_made_regions(tmp_path, image):
   assert "consensus of 12" in report
 
 
+def test_regions_that_are_no_square_cannot_be_drawn(tmp_path):
+  config = grids_config(tmp_path, cells=6)
+  run = seqjax.fit(config, tmp_path / "run")
+  assert not (tmp_path / "run" / "showcase" / "error.txt").exists()
+  grids = str(tmp_path / "grids.npz")
+  with pytest.raises(InputError, match="has 6 regions here, which are no sq"):
+    run.task.caption_mode(run.params, input=grids, attention="a.png")
+
+
 def test_photos_that_are_of_no_grid(tmp_path, image):
   config = grids_config(tmp_path)
   task = base.create(config)
   with pytest.raises(InputError, match="holds none of the 4 images"):
-    captioning_shown.photos(task.splits.test, task.encoder, str(image.parent))
+    captioning_shown.photos(
+      task.splits.test, task.encoder, str(image.parent), "--photos"
+    )
 
 
 @pytest.mark.parametrize(
@@ -221,9 +257,19 @@ def test_pointing_counts_words_of_a_thing():
   words = ["a", "small", "red", "circle", "<stop>"]
   said = Said("a small red circle", 0.0, words, weights)
   found = captioning_shown.pointing([said], [example])
-  assert found["attention_in_mask"] == 0.5
+  assert found["attention_in_mask"] == found["attention_touches_mask"] == 0.5
   assert found["blind_in_mask"] == pytest.approx(2 / 16)
-  assert found["centre_in_mask"] == 0  # pixel (8, 8) is of cell 10
+  assert found["centre_in_mask"] == 0  # that is cell 10
+  # A corner of the region is a touch.
+  corner = scene(("small", "red", "circle"), [15])
+  corner.scene.things[0].mask[8, 8] = True
+  weights[2], weights[3] = np.eye(16)[10], np.eye(16)[15]
+  found = captioning_shown.pointing([said._replace(weights=weights)], [corner])
+  assert found["attention_touches_mask"] == found["centre_touches_mask"] == 1
+  assert found["attention_in_mask"] == 0.5
+  assert found["centre_in_mask"] == 0
+  assert found["blind_touches_mask"] == pytest.approx(2 / 16)
+  weights[2], weights[3] = np.eye(16)[5], np.eye(16)[0]
   wrong = said._replace(words=["a", "small", "blue", "circle", "<stop>"])
   found = captioning_shown.pointing([wrong], [example])
   assert found["attention_in_mask"] == 0  # "blue" is not there: not counted
