@@ -35,7 +35,7 @@ class Run:
 
   The functions that the task offers are methods of the run: `generate` and
   `complete` of a language model, `predict` of a classifier, `tag`, `translate`,
-  `forecast`, `roll_out`, and those of a task of your own, named in its `modes`.
+  `caption`, `forecast`, `roll_out`, and those of a task of your own, named in its `modes`.
   They are the task's methods of that name without their first argument, the
   parameters: `help(run.generate)` tells their options, `dir(run)` which there
   are. Each compiles its program once for inputs of about the same size,
@@ -63,6 +63,7 @@ class Run:
   predict: Callable[..., npt.NDArray[np.float32]]
   tag: Callable[..., list[list[str]]]
   translate: Callable[..., list[Any]]
+  caption: Callable[..., list[Any]]
   forecast: Callable[..., npt.NDArray[np.floating[Any]]]
   roll_out: Callable[..., npt.NDArray[np.floating[Any]]]
 

@@ -51,7 +51,7 @@ def compare(
     texts: label to the translations `[n]`; differences are to the first.
     signature: how BLEU counts, of `data.bleu.signatures`.
     bins: number of words of the source from which on each begins, the first 1;
-      words are what blanks part.
+      words are what blanks part. A source without any counts in "all" alone.
     resamples: how often the sentences are drawn.
     seed: of that.
 
