@@ -35,11 +35,11 @@ class Run:
 
   The functions that the task offers are methods of the run: `generate` and
   `complete` of a language model, `predict` of a classifier, `tag`, `translate`,
-  `caption`, `forecast`, `roll_out`, and those of a task of your own, named in its
-  `modes`. They are the task's methods of that name without their first argument,
-  the parameters: `help(run.generate)` tells their options, `dir(run)` which there
-  are. Each compiles its program once for inputs of about the same size, whatever
-  the other options.
+  `caption`, `forecast`, `roll_out`, and those of a task of your own, named in
+  its `modes`. They are the task's methods of that name without their first
+  argument, the parameters: `help(run.generate)` tells their options, `dir(run)`
+  which there are. Each compiles its program once for inputs of about the same
+  size, whatever the other options.
 
   Attributes:
     config: every field of the experiment.

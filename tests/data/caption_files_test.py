@@ -138,7 +138,7 @@ def test_lists(capsys):
 @pytest.mark.parametrize(
   ("lists", "message"),
   [
-    ({"train": ["1.jpg"], "test": ["1.jpg"]}, "test_names has .1.jpg. in train"),
+    ({"train": ["1.jpg"], "test": ["1.jpg"]}, "test_names has .1.jpg. in"),
     ({"train": ["1.jpg"], "test": ["x", "2.jpg", "x"]}, "has 'x' twice"),
     ({"train": ["x"], "test": ["1.jpg"]}, "train_names names no image"),
     ({"test": ["1.jpg"]}, "train_names names no image"),
