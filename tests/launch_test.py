@@ -102,7 +102,7 @@ MISTAKES = {
   ),
   "no such experiment, but fields": (
     ["--config", "zzzz:tinyshakespeare", "--config.steps=3"],
-    "--config=zzzz is no experiment; expected a file, or one of ball, char_lm,",
+    "--config=zzzz is no experiment; expected a file, or one of ball, caption,",
   ),
   "unknown variant of a name": (
     ["--config=char_lm:shakespear"],
@@ -152,7 +152,7 @@ MISTAKES = {
   ),
   "unknown task": (
     [CONFIG, "--config.task=poetry"],
-    "config.task is 'poetry', expected one of aligned, classification",
+    "config.task is 'poetry', expected one of aligned, captioning,",
   ),
   "missing file": (
     [CONFIG, "--config.data.path={root}/nope.txt"],
