@@ -42,7 +42,7 @@ def get_config(variant="scenes"):
   config.data.validation = 0.05
   config.data.test = 0.05
   config.data.image_size = 64  # pixels of a side
-  config.data.examples = 15_000  # scenes, without images of one's own
+  config.data.examples = 30_000  # scenes, without images of one's own
   config.data.held_out = 500  # more of them that show what training never does
   config.data.min_count = 1  # rarer words are unknown
   config.data.max_length = 0  # longer captions are not trained on; 0: all are
@@ -73,7 +73,10 @@ def get_config(variant="scenes"):
   config.decode.max_length = 30
 
   config.optimizer = settings.optimizer(
-    config.get_oneway_ref("steps"), learning_rate=2e-3, weight_decay=0.0
+    config.get_oneway_ref("steps"),
+    learning_rate=2e-3,
+    weight_decay=0.0,
+    ema_decay=0.998,
   )
 
   config.update(
