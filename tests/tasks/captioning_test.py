@@ -296,6 +296,7 @@ def test_images_get_captions_of_their_own(tmp_path):
       "model.cell": "gru",
       "decode.max_length": 24,
       "optimizer.learning_rate": 1e-2,
+      "optimizer.ema_decay": 0.0,
     },
   )
   run = seqjax.fit(config, tmp_path)
