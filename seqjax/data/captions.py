@@ -145,6 +145,8 @@ def _made_up(data: Config, seed: int) -> Splits:
   settings.at_least({"data": data}, 1, "data.examples")
   settings.at_least({"data": data}, 0, "data.held_out")
   size = data.image_size
+  if data.examples >= 10_000:  # it takes a while
+    print(f"making up {data.examples:,} scenes", file=sys.stderr, flush=True)
   made = scenes.generate(data.examples, seed, size=size, held_out=False)
   # No image of training is among them: none shows what these do.
   more = data.held_out if data.test else 0
