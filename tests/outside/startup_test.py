@@ -113,6 +113,7 @@ assert "jax.experimental.pallas" not in sys.modules
 
 
 NEEDED = {
+  "PIL": ["--config=char_lm", *SMALL],  # which matplotlib needs, too
   "grain": ["--config=char_lm", *SMALL],
   "matplotlib": ["--config=char_lm", *SMALL],
   "pooch": ["--config=char_lm:tinyshakespeare", *SMALL],
