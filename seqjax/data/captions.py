@@ -108,21 +108,18 @@ def load(data: Config, seed: int) -> Splits:
   )
   parts = []
   for part in names:
+    inputs: Any = [known[name] for name in part]
     if data.grids:
-      parts.append(
-        [
-          Captioned(n, found.values[known[n]], there[n], found.step)
-          for n in part
-        ]
-      )
+      inputs = [found.values[i] for i in inputs]
     else:
-      images = pictures.read_all([known[n] for n in part], data.image_size)
-      parts.append(
-        [
-          Captioned(n, image, there[n])
-          for n, image in zip(part, images, strict=True)
-        ]
-      )
+      inputs = pictures.read_all(inputs, data.image_size)
+    step = found.step if data.grids else 1.0
+    parts.append(
+      [
+        Captioned(name, image, there[name], step)
+        for name, image in zip(part, inputs, strict=True)
+      ]
+    )
   return Splits(*parts)
 
 

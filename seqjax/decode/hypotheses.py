@@ -1,6 +1,6 @@
 """What greedy and beam search share: what they return, what may follow."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -136,3 +136,23 @@ def read_records(records, lengths: jax.Array):
   inside = jnp.arange(records.shape[2])[None, None] < lengths[..., None]
   inside = inside.reshape(*inside.shape, *[1] * (records.ndim - 3))
   return jnp.where(inside, records, jnp.zeros_like(records))
+
+
+def of_row(
+  found: Hypotheses, row: Any
+) -> Iterator[tuple[np.ndarray, float, np.ndarray | None]]:
+  """The hypotheses of a row that exist, the best first.
+
+  Args:
+    found: NumPy arrays.
+    row: which.
+
+  Yields:
+    `(tokens [time], score, records [time, ...])`, records None without any.
+  """
+  for n in np.flatnonzero(np.isfinite(found.scores[row])):
+    size, records = found.lengths[row, n], None
+    if found.records is not None:
+      records = np.asarray(found.records[row, n, :size])
+    tokens = np.asarray(found.tokens[row, n, :size])
+    yield tokens, float(found.scores[row, n]), records

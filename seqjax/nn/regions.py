@@ -27,8 +27,6 @@ class ConvGrid(nnx.Module):
 
   Attributes:
     output_size: features of a region.
-    strides: of the convolutions; their product is the side of a region in
-      pixels.
 
   Raises:
     ValueError: a size is not positive, or there are not as many strides as
@@ -48,7 +46,8 @@ class ConvGrid(nnx.Module):
 
     Args:
       channels: features after each convolution.
-      strides: of each; a kernel is as wide, or 3 where that is 1.
+      strides: of each; their product is the side of a region in pixels. A
+        kernel is as wide, or 3 where that is 1.
       compute_dtype: of the convolutions; None is float32.
       key: of the draw; or
       rngs: of Flax, one of the two.
@@ -82,7 +81,7 @@ class ConvGrid(nnx.Module):
         )
       )
       self.norms.append(nnx.LayerNorm(size, rngs=drawn))
-    self.output_size, self.strides = channels[-1], tuple(strides)
+    self.output_size = channels[-1]
 
   def __call__(self, images: jax.Array) -> jax.Array:
     """Regions row by row, `[batch, cells, output_size]`.

@@ -13,7 +13,7 @@ from seqjax import config as settings
 from seqjax.data import batching, caption_scores, captions, formats
 from seqjax.data.captions import Batch, Captioned
 from seqjax.data.examples import check_several, held_out
-from seqjax.decode.hypotheses import Hypotheses
+from seqjax.decode import hypotheses
 from seqjax.errors import InputError
 from seqjax.models.captioner import POOLS, Captioner
 from seqjax.models.text_decoder import looked_at
@@ -136,64 +136,26 @@ class Captioning(writing.Writing):
   def evaluation_batches(self, split):
     return self._loaders[split].once()
 
-  def loss(self, params, batch: Batch, carry, key):
-    smoothing = self.config.label_smoothing
-    return self._nats(params, batch, key, smoothing), {}, carry
+  def _inputs(self, batch: Batch):
+    return (batch.inputs,)
 
-  def _nats(self, params, batch: Batch, key=None, smoothing: float = 0.0):
-    """Sum over the valid words of all captions, and how many there are."""
-    rows, several, time = batch.target.shape
-    keys = (None, None) if key is None else jax.random.split(key)
-    encoded = self.apply(params, batch.inputs, key=keys[0], method="encode")
-    if several > 1:
-      encoded = jax.tree.map(lambda x: jnp.repeat(x, several, 0), encoded)
-    return self._teacher_forced(
-      params,
-      encoded,
-      batch.target.reshape(rows * several, time),
-      batch.lengths.reshape(rows * several),
-      jnp.repeat(batch.weights, several),
-      keys[1],
-      smoothing,
-    )
+  def _targets(self, batch: Batch):
+    time = batch.target.shape[-1]
+    return batch.target.reshape(-1, time), batch.lengths.reshape(-1)
 
-  def evaluate(self, params, batch: Batch, carry):
-    loss = self._nats(params, batch)
-    found = self._search(params, batch.inputs, beam=0, n_best=1)
-    tokens = found.tokens[:, 0], found.lengths[:, 0]
-    return {"loss": loss}, carry, (*tokens, batch.indices, batch.weights)
-
-  def _search(
-    self,
-    params,
-    inputs,
-    *,
-    beam: int,
-    n_best: int,
-    alpha: Any = 1.0,
-    looks: bool = False,
-  ) -> Hypotheses:
-    """By beam search, or greedily with a beam of 0."""
+  def _lengths(self, inputs):
     options = self.config.decode
-    return self._find(
-      params,
-      self.apply(params, inputs, method="encode"),
-      beam=beam,
-      n_best=n_best,
-      alpha=alpha,
-      looks=looks,
-      unknown=False,
-      max_lengths=jnp.full(len(inputs), options.max_length, jnp.int32),
-      min_lengths=options.min_length,
-      size=options.max_length,
-    )
+    return {
+      "max_lengths": jnp.full(len(inputs), options.max_length, jnp.int32),
+      "min_lengths": options.min_length,
+      "size": options.max_length,
+    }
 
   def scores(self, outputs, split):
     """BLEU, CIDEr-D and how many are exact, of what was written greedily."""
     if not outputs:
       return {}
-    texts = [self.encoder.decode(ids) for ids in batching.cut_in_order(outputs)]
-    return self._worth(texts, split)
+    return self._worth(self._texts(outputs), split)
 
   def _worth(self, texts: Sequence[str], split: str) -> dict[str, float]:
     """Of what training has the like of; "held_out_exact" of what it has not."""
@@ -291,7 +253,7 @@ class Captioning(writing.Writing):
     for batch in self._loader(bare).few_shapes(most):
       found = self._searched(
         params,
-        batch.inputs,
+        *self._inputs(batch),
         beam=beam,
         n_best=n_best,
         alpha=np.float32(alpha),
@@ -299,19 +261,10 @@ class Captioning(writing.Writing):
       )
       found = jax.device_get(found)
       for row in np.flatnonzero(batch.weights):
-        for k in np.flatnonzero(np.isfinite(found.scores[row])):
-          length = int(found.lengths[row, k])
-          ids = found.tokens[row, k, :length]
-          weights = None
-          if found.records is not None:
-            weights = found.records[row, k, :length]
-          said = Said(
-            self.encoder.decode(ids),
-            float(found.scores[row, k]),
-            tokens.symbols(ids),
-            weights,
-          )
-          results[batch.indices[row]].append(said)
+        results[batch.indices[row]] = [
+          Said(self.encoder.decode(ids), score, tokens.symbols(ids), weights)
+          for ids, score, weights in hypotheses.of_row(found, row)
+        ]
     return results
 
   def caption_mode(

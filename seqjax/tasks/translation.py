@@ -13,7 +13,6 @@ from seqjax import config as settings
 from seqjax.data import batching, bleu, formats, pair_batches
 from seqjax.data.examples import check_several, held_out
 from seqjax.data.pair_batches import Batch
-from seqjax.decode.hypotheses import Hypotheses
 from seqjax.errors import InputError
 from seqjax.models import layers
 from seqjax.models.encoder_decoder import EncoderDecoder
@@ -129,64 +128,24 @@ class Translation(writing.Writing):
   def evaluation_batches(self, split):
     return self._loaders[split].once(self.config.eval_batch_size)
 
-  def loss(self, params, batch: Batch, carry, key):
-    smoothing = self.config.label_smoothing
-    return self._nats(params, batch, key, smoothing), {}, carry
+  def _inputs(self, batch: Batch):
+    return batch.source, batch.source_lengths
 
-  def _nats(self, params, batch: Batch, key=None, smoothing: float = 0.0):
-    """Sum over the valid tokens of the target, and how many there are."""
-    keys = (None, None) if key is None else jax.random.split(key)
-    encoded = self.apply(
-      params, batch.source, batch.source_lengths, key=keys[0], method="encode"
-    )
-    return self._teacher_forced(
-      params,
-      encoded,
-      batch.target,
-      batch.target_lengths,
-      batch.weights,
-      keys[1],
-      smoothing,
-    )
+  def _targets(self, batch: Batch):
+    return batch.target, batch.target_lengths
 
-  def evaluate(self, params, batch: Batch, carry):
-    loss = self._nats(params, batch)
-    found = self._search(
-      params, batch.source, batch.source_lengths, beam=0, n_best=1
-    )
-    tokens = found.tokens[:, 0], found.lengths[:, 0]
-    return {"loss": loss}, carry, (*tokens, batch.indices, batch.weights)
-
-  def _search(
-    self,
-    params,
-    source,
-    lengths,
-    *,
-    beam: int,
-    n_best: int,
-    alpha: Any = 1.0,
-    looks: bool = False,
-  ) -> Hypotheses:
-    """By beam search, or greedily with a beam of 0."""
+  def _lengths(self, source, lengths):
     options = self.config.decode
     longest = lambda n: n * options.max_ratio + options.max_extra
-    return self._find(
-      params,
-      self.apply(params, source, lengths, method="encode"),
-      beam=beam,
-      n_best=n_best,
-      alpha=alpha,
-      looks=looks,
-      unknown=options.replace_unknown,
-      max_lengths=longest(lengths).astype(jnp.int32),
-      min_lengths=(options.min_ratio * lengths).astype(jnp.int32),
-      size=int(longest(source.shape[1])),
-    )
+    return {
+      "max_lengths": longest(lengths).astype(jnp.int32),
+      "min_lengths": (options.min_ratio * lengths).astype(jnp.int32),
+      "size": int(longest(source.shape[1])),
+    }
 
-  def _texts(self, outputs) -> list[str]:
-    """What was written for each pair, in the order of the pairs."""
-    return [self.encoder.decode(ids) for ids in batching.cut_in_order(outputs)]
+  @property
+  def _writes_unknown(self):
+    return self.config.decode.replace_unknown
 
   def _references(self, split: str) -> list[str]:
     return [pair.target for pair in getattr(self.splits, split)]
@@ -265,8 +224,7 @@ class Translation(writing.Writing):
     for batch in self._loader(given).few_shapes(self.config.eval_batch_size):
       found = self._searched(
         params,
-        batch.source,
-        batch.source_lengths,
+        *self._inputs(batch),
         beam=beam,
         n_best=n_best,
         alpha=np.float32(alpha),

@@ -10,6 +10,7 @@ from seqjax import files
 from seqjax.data import bleu
 from seqjax.data.pair_batches import Batch
 from seqjax.data.pairs import Pair
+from seqjax.decode import hypotheses
 from seqjax.decode.hypotheses import Hypotheses
 from seqjax.errors import InputError
 
@@ -42,18 +43,17 @@ def read(
   for row in np.flatnonzero(batch.weights):
     ids = batch.source[row, : batch.source_lengths[row]]
     symbols, several = encoder.source.symbols(ids), []
-    for n in np.flatnonzero(np.isfinite(found.scores[row])):
-      size = found.lengths[row, n]
-      tokens, weights, copies = found.tokens[row, n, :size], None, []
-      if found.records is not None:
-        weights = np.asarray(found.records[row, n, :size, : len(ids)])
+    for tokens, score, weights in hypotheses.of_row(found, row):
+      copies: list[str] = []
+      if weights is not None:
+        weights = weights[:, : len(ids)]
       if weights is not None and sources:
         words = encoder.split_source(sources[batch.indices[row]])
         copies = [words[i] for i in weights.argmax(axis=-1)]
       several.append(
         Found(
           encoder.decode(tokens, copies),
-          float(found.scores[row, n]),
+          score,
           symbols,
           encoder.target.symbols(tokens),
           weights,

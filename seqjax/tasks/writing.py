@@ -10,14 +10,14 @@ import jax.numpy as jnp
 
 from seqjax import config as settings
 from seqjax import nn
-from seqjax.data import formats
+from seqjax.data import batching, formats
 from seqjax.data.examples import Splits
 from seqjax.decode import beam as beam_search
 from seqjax.decode import greedy
 from seqjax.decode.hypotheses import Hypotheses
 from seqjax.errors import InputError
 from seqjax.models import decoders
-from seqjax.models.text_decoder import Encoded, looked_at
+from seqjax.models.text_decoder import looked_at
 from seqjax.recurrence import length_mask
 from seqjax.tasks import base
 
@@ -88,10 +88,51 @@ class Writing(base.Task):
   def _tokens(self) -> Any:
     """Of what is written, with ids for padding, unknown, start and stop."""
 
-  def _teacher_forced(
-    self, params, encoded: Encoded, target, lengths, weights, key, smoothing
-  ):
-    """Sum over the valid symbols of the target, and how many there are."""
+  @abc.abstractmethod
+  def _inputs(self, batch: Any) -> tuple[Any, ...]:
+    """What of a batch is read, as the model's `encode` takes it."""
+
+  @abc.abstractmethod
+  def _targets(self, batch: Any) -> tuple[Any, Any]:
+    """What is to be written, int `[n, time]`, and lengths `[n]`.
+
+    n is a multiple of the rows: several for what is read once, one after the
+    other.
+    """
+
+  @abc.abstractmethod
+  def _lengths(self, *inputs) -> dict[str, Any]:
+    """`min_lengths`, `max_lengths` and `size`, see `decode.beam`."""
+
+  @property
+  def _writes_unknown(self) -> bool:
+    """Whether it may write that it does not know the word."""
+    return False
+
+  def loss(self, params, batch, carry, key):
+    smoothing = self.config.label_smoothing
+    return self._nats(params, batch, key, smoothing), {}, carry
+
+  def evaluate(self, params, batch, carry):
+    loss = self._nats(params, batch)
+    found = self._search(params, *self._inputs(batch), beam=0, n_best=1)
+    tokens = found.tokens[:, 0], found.lengths[:, 0]
+    return {"loss": loss}, carry, (*tokens, batch.indices, batch.weights)
+
+  def _texts(self, outputs) -> list[str]:
+    """What `evaluate` wrote of each example, in their order."""
+    return [self.encoder.decode(ids) for ids in batching.cut_in_order(outputs)]
+
+  def _nats(self, params, batch, key=None, smoothing: float = 0.0):
+    """Sum over the valid symbols of the targets, and how many there are."""
+    keys = (None, None) if key is None else jax.random.split(key)
+    inputs, (target, lengths) = self._inputs(batch), self._targets(batch)
+    encoded = self.apply(params, *inputs, key=keys[0], method="encode")
+    several = len(target) // len(batch.weights)
+    weights = batch.weights
+    if several > 1:
+      again = lambda x: jnp.repeat(x, several, axis=0)
+      encoded, weights = jax.tree.map(again, encoded), again(weights)
     start = jnp.full_like(target[:, :1], self._tokens.start)
     inputs = jnp.concatenate([start, target[:, :-1]], axis=1)
     sampling = self.config.scheduled_sampling if key is not None else 0.0
@@ -100,7 +141,7 @@ class Writing(base.Task):
       encoded,
       inputs,
       lengths,
-      key=key,
+      key=keys[1],
       sampling=sampling,
       method="write",
     )
@@ -108,32 +149,28 @@ class Writing(base.Task):
     valid = length_mask(lengths, nats.shape[1]) & (weights > 0)[:, None]
     return jnp.where(valid, nats, 0.0).sum(), valid.sum().astype("float32")
 
-  def _find(
+  def _search(
     self,
     params,
-    encoded: Encoded,
-    *,
+    *inputs,
     beam: int,
     n_best: int,
-    alpha: Any,
-    looks: bool,
-    unknown: bool,
-    **lengths: Any,
+    alpha: Any = 1.0,
+    looks: bool = False,
   ) -> Hypotheses:
     """By beam search, or greedily with a beam of 0.
 
     Args:
       params: the model's parameters.
-      encoded: what was read.
-      beam: see `decode.beam`, as for all that is not told.
+      *inputs: see `_inputs`.
+      beam: see `decode.beam`, as for the next two.
       n_best: likewise.
       alpha: likewise.
       looks: whether to keep where the model looked.
-      unknown: whether it may write that it does not know the word.
-      **lengths: `min_lengths`, `max_lengths` and `size`.
     """
+    encoded = self.apply(params, *inputs, method="encode")
     tokens = self._tokens
-    never = () if unknown else (tokens.unknown,)
+    never = () if self._writes_unknown else (tokens.unknown,)
 
     def step(memory, carry, tokens):
       return self.apply(params, memory, carry, tokens, method="step")
@@ -143,7 +180,7 @@ class Writing(base.Task):
       "stop": tokens.stop,
       "never": (tokens.padding, tokens.start, *never),
       "record": looked_at if looks else None,
-      **lengths,
+      **self._lengths(*inputs),
     }
     if not beam:
       return greedy.search(step, encoded.memory, encoded.carry, **how)
@@ -156,10 +193,6 @@ class Writing(base.Task):
       alpha=alpha,
       **how,
     )
-
-  @abc.abstractmethod
-  def _search(self, params, *inputs, **options) -> Hypotheses:
-    """`_find` for inputs of a batch."""
 
   @functools.cached_property
   def _searched(self):

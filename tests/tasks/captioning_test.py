@@ -276,6 +276,24 @@ def test_pointing_counts_words_of_a_thing():
   assert captioning_shown.pointing([said], [example._replace(scene=None)]) == {}
 
 
+def test_it_goes_on_bit_by_bit(tmp_path):
+  changes = {
+    "model.dropout": 0.3,
+    "scheduled_sampling": 0.3,
+    "optimizer.decay_steps": 4,
+    "checkpoint_every": 1,
+    "eval_every": 4,
+  }
+  found = []
+  for name, stops in ("whole", (4,)), ("stopped", (3, 4)):
+    for steps in stops:
+      config = small("caption", **changes)
+      config.steps = steps
+      assert loop.train(config, tmp_path / name) == 0
+    found.append(loop.load(tmp_path / name, "last")[1])
+  jax.tree.map(np.testing.assert_array_equal, *found)
+
+
 def test_images_get_captions_of_their_own(tmp_path):
   """The mistake of many: one caption for all that is."""
   config = small(
