@@ -16,6 +16,7 @@ Axis letters used in the whole package:
 """
 
 import abc
+import math
 import numbers
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -208,12 +209,16 @@ def matmul(
   dtype = kernel.dtype
   if compute_dtype is not None:
     inputs, kernel = inputs.astype(compute_dtype), kernel.astype(compute_dtype)
-  return lax.dot_general(
-    inputs.astype(kernel.dtype),
+  # As two matrices: of more axes XLA's CPU compiler would copy a factor for the
+  # gradient of the kernel.
+  *batch, features = inputs.shape
+  product = lax.dot_general(
+    inputs.astype(kernel.dtype).reshape(math.prod(batch), features),
     kernel,
-    (((inputs.ndim - 1,), (0,)), ((), ())),
+    (((1,), (0,)), ((), ())),
     preferred_element_type=dtype,
   )
+  return product.reshape(*batch, kernel.shape[1])
 
 
 def wide(dtype: Any) -> jnp.dtype:
