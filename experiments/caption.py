@@ -55,13 +55,19 @@ def get_config(variant="scenes"):
   config.model.cell = "gru"
   config.model.hidden_size = 192
   config.model.num_layers = 1
-  # additive(coverage=True), dot, general, location_aware, multi_head, none
+  # additive(coverage=True), dot, general, location_aware, multi_head, none; a
+  # Transformer does not read it, nor the cell
   config.model.attention = "additive"
-  config.model.decoder = "conditional"  # bahdanau, input_feeding, luong
+  # bahdanau, input_feeding, luong, transformer(heads=4, norm='post')
+  config.model.decoder = "conditional"
   config.model.embed_size = 64
+  config.model.bridge = "learned"  # or none: whether it starts from the mean
   config.model.tie_embeddings = True
+  config.model.deep_output = True  # a layer before the read-out
   config.model.embed_dropout = 0.0
-  config.model.dropout = 0.0
+  config.model.dropout = 0.0  # between layers, and inside of a Transformer's
+  # Of what is attended to and what is read out, by one mask a sequence.
+  config.model.output_dropout = config.model.get_oneway_ref("dropout")
   config.model.compute_dtype = "float32"
   config.model.method = "auto"
   config.model.gradient = "bptt"
@@ -69,6 +75,7 @@ def get_config(variant="scenes"):
   config.decode = config_dict.ConfigDict()
   config.decode.beam = 3
   config.decode.alpha = 1.0  # score: log-probability / length^alpha
+  config.decode.alignment_layer = -1  # where it looked: of those that attend
   config.decode.min_length = 2  # words with the stop
   config.decode.max_length = 30
 

@@ -56,7 +56,7 @@ def get_config(variant="pydoc"):
 
   config.update(settings.training())
   config.eval_batch_size = 8
-  config.eval_window = 128
+  config.update(settings.windows(config, eval_window=128))
   config.probes = settings.probes()
   config.trigram = True  # whether to tell a Kneser-Ney trigram's perplexity
 

@@ -20,6 +20,7 @@ from seqjax.cells import IndRNN as IndRNN
 from seqjax.cells import LayerNormGRU as LayerNormGRU
 from seqjax.cells import LayerNormLSTM as LayerNormLSTM
 from seqjax.cells import LearnedCarry as LearnedCarry
+from seqjax.cells import LinearAttention as LinearAttention
 from seqjax.cells import LinearRNN as LinearRNN
 from seqjax.cells import MinGRU as MinGRU
 from seqjax.cells import MinLSTM as MinLSTM

@@ -9,7 +9,7 @@ import re
 import traceback
 import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ml_collections import config_dict
 
@@ -50,6 +50,16 @@ def at_least(config: Config, least: float, *fields: str) -> None:
       raise InputError(
         f"config.{field} is {value!r}, expected {number} {least}"
       )
+
+
+def below(config: Config, field: str, limit: str) -> None:
+  """Raises InputError for a field that is not in [0, value of `limit`)."""
+  at_least(config, 0, field)
+  value, most = get(config, field), get(config, limit)
+  if value >= most:
+    raise InputError(
+      f"config.{field} is {value}, expected less than config.{limit} = {most}"
+    )
 
 
 def rate(config: Config, *fields: str) -> None:
@@ -230,6 +240,55 @@ def training(
     "init_from": "",  # a run directory whose best parameters are begun from
     "accumulation_steps": 1,  # parts that a batch is split into
   }
+
+
+class _Op(NamedTuple):
+  """`fn(value, *args)`: what a reference computes when it is read."""
+
+  fn: Callable[..., Any]
+  args: tuple[Any, ...]
+
+
+def windows(config: Config, *, eval_window: int) -> dict[str, Any]:
+  """What the carry of a stream does between windows, for `update`.
+
+  That of recurrent layers is handed on. Where `model.layer` is a Transformer,
+  windows start empty; those of evaluation are as long as those of training and
+  overlap by half, so that each symbol that counts has at least half a window
+  before it, but for the very first. A field that is set follows no more.
+
+  Args:
+    config: of a language model: `model.layer` and `window`.
+    eval_window: of recurrent layers.
+  """
+  layer = config.model.get_oneway_ref("layer")
+
+  def follow(recurrent, transformer):
+    def choose(value, layer, other):
+      kind = layer.partition("(")[0].strip()
+      return other if kind == "transformer" else value
+
+    op = _Op(choose, (layer, transformer))
+    return config_dict.FieldReference(recurrent, op=op)
+
+  length = follow(eval_window, config.get_oneway_ref("window"))
+  return {
+    "carry_over": follow(True, False),  # whether it crosses training windows
+    "eval_window": length,
+    # Symbols read before what counts; 0: the carry crosses instead.
+    "eval_context": follow(0, length // 2),
+  }
+
+
+def recurrent(config: Config) -> bool:
+  """Whether what the config describes has a loop over time.
+
+  Not where all that it names, layers and a decoder, are Transformers.
+  """
+  model = config.get("model") or {}
+  kinds = [model[field] for field in ("layer", "decoder") if field in model]
+  attends = [isinstance(k, str) and k.startswith("transformer") for k in kinds]
+  return not attends or not all(attends)
 
 
 def probes() -> config_dict.ConfigDict:

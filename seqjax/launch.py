@@ -115,7 +115,9 @@ def _train(directory: pathlib.Path) -> int:
     ended_by = studies.run(config, directory)
     return 128 + ended_by if ended_by else 0
   base.find(config)
-  devices = devices or runtime.cpu_devices(settings.get(config, "batch_size"))
+  devices = devices or runtime.cpu_devices(
+    settings.get(config, "batch_size"), recurrent=settings.recurrent(config)
+  )
   jax.config.update("jax_num_cpu_devices", devices)
   # Imported here: no other mode has a use for what trains.
   from seqjax.train import folds, loop

@@ -189,7 +189,9 @@ def fit(config: Config, workdir: str | os.PathLike[str]) -> Run:
 
   directory = pathlib.Path(workdir)
   settings.at_least(config, 1, "batch_size")
-  devices = _devices(settings.get(config, "batch_size"))
+  devices = _devices(
+    settings.get(config, "batch_size"), settings.recurrent(config)
+  )
   with settings.missing_fields():
     ended_by = loop.train(config, directory, devices)
   if ended_by:
@@ -197,12 +199,12 @@ def fit(config: Config, workdir: str | os.PathLike[str]) -> Run:
   return load(directory)
 
 
-def _devices(batch_size: int) -> Sequence[Any]:
+def _devices(batch_size: int, recurrent: bool) -> Sequence[Any]:
   """All, or the first, if they cannot share the batch."""
   chosen = "xla_force_host_platform_device_count" in os.getenv("XLA_FLAGS", "")
   if jax.config.jax_num_cpu_devices < 0 and not chosen:
     with contextlib.suppress(RuntimeError):  # they are in use
-      count = runtime.cpu_devices(batch_size)
+      count = runtime.cpu_devices(batch_size, recurrent=recurrent)
       jax.config.update("jax_num_cpu_devices", count)
   devices = jax.devices()
   return devices if batch_size % len(devices) == 0 else devices[:1]

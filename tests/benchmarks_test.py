@@ -14,6 +14,7 @@ from benchmarks import (
   harness,
   long_sequences,
   startup,
+  transformer,
   translation,
 )
 from benchmarks.peers import translation_batches
@@ -75,6 +76,21 @@ def test_a_translator_is_trained_and_told_in_tokens():
   told = translation.table(rows, tokens).splitlines()
   assert f"| {1e3 * tokens / ours['min_ms']:,.0f}, " in told[2]
   assert "No module named 'benchmarks.peers.linen_translation'" in told[3]
+
+
+@pytest.mark.parametrize("kind", ["train", "generate"])
+def test_a_gpt_is_trained_and_writes_and_is_told_in_tokens(kind):
+  case = {**transformer.case(8, 2), "num_layers": 1}
+  options = harness.parser("").parse_args(
+    ["--peers=ours::1,linen", "--rounds=1", "--seconds=0.01"]
+  )
+  rows = ours, linen = harness.measure(case, kind, options)
+  assert 0 < ours["min_ms"] <= ours["median_ms"]
+  assert "No module named 'benchmarks.peers.linen_transf" in linen["gap"]
+  if kind == "train":  # and from the same parameters as in float64
+    assert 0 < ours["deviation"] < 1e-5
+  told = transformer.table(rows, "a step").splitlines()
+  assert f"| {1e3 * 2 * 8 / ours['min_ms']:,.0f}, " in told[4]
 
 
 def test_lengths_of_the_pairs_are_as_told():

@@ -17,7 +17,14 @@ from seqjax.cells import (
   InputFeeding,
   LocationAware,
 )
-from seqjax.recurrence import Associative, Checkpointed, Fused, Newton, Scan
+from seqjax.recurrence import (
+  Associative,
+  Checkpointed,
+  Fused,
+  Newton,
+  Quadratic,
+  Scan,
+)
 from tests.fast_weights import FastWeights
 
 CELLS = {
@@ -37,6 +44,7 @@ CELLS = {
   "MinGRU": seqjax.MinGRU(4),
   "MinLSTM": seqjax.MinLSTM(4),
   "LRU": seqjax.LRU(4, 2),
+  "LinearAttention": seqjax.LinearAttention(4, heads=2),
   "Stack": seqjax.Stack((LSTM(4), GRU(3))),
   "Stack, linear": seqjax.Stack((seqjax.MinGRU(4), seqjax.LRU(3, 2))),
   "Residual": seqjax.Residual(LSTM(3)),
@@ -76,6 +84,7 @@ EXPRESSIONS = {
   "MinGRU": "min_gru(hidden_size=4)",
   "MinLSTM": "min_lstm(hidden_size=4)",
   "LRU": "lru(hidden_size=4, output_size=2)",
+  "LinearAttention": "linear_attention(hidden_size=4, heads=2)",
   "Stack": "stack(lstm(hidden_size=4), gru(hidden_size=3))",
   "Stack, linear": (
     "stack(min_gru(hidden_size=4), lru(hidden_size=3, output_size=2))"
@@ -116,6 +125,8 @@ METHODS = {
   "checkpointed": Checkpointed(segment=2),
   "checkpointed, fused": Checkpointed(segment=2, inner=Fused()),
   "associative": Associative(),
+  "quadratic": Quadratic(chunk=2),
+  "quadratic, whole": Quadratic(chunk=0),
   "newton": Newton(),
   "newton, diagonal": Newton(jacobian="diagonal"),
 }
@@ -126,6 +137,7 @@ LINEAR = {
   "MinGRU",
   "MinLSTM",
   "LRU",
+  "LinearAttention",
   "Stack, linear",
   "LearnedCarry, linear",
 }
@@ -144,6 +156,8 @@ RUNS = {
   "fused, project first": set(CELLS) - UNFACTORED,
   "checkpointed, fused": set(CELLS) - UNFACTORED,
   "associative": LINEAR,
+  "quadratic": {"LinearAttention"},
+  "quadratic, whole": {"LinearAttention"},
 }
 
 # Options of a method, and its backward direction, are tried on these alone: no
@@ -174,11 +188,18 @@ def runs(method: str, cell: str) -> bool:
   return cell in RUNS.get(method, CELLS)
 
 
+def first_cell(method: str) -> str:
+  """A cell that the method runs."""
+  known = "LSTM", "LRU", "LinearAttention"
+  return next(cell for cell in known if runs(method, cell))
+
+
 README_METHODS = [
   "scan",
   "fused",
   "checkpointed",
   "associative",
+  "quadratic",
   "newton",
   "cudnn",
   "pallas",

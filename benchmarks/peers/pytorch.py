@@ -26,11 +26,15 @@ class Network(torch.nn.Module):
 class Runner:
   """See `runner.JaxRunner`."""
 
+  network: type[torch.nn.Module] = Network
+
   def __init__(self, case):
     torch.manual_seed(0)
     self._case = case
     wide = case["dtype"] == "float64"
-    self._network = Network(case).to(torch.float64 if wide else torch.float32)
+    self._network = self.network(case).to(
+      torch.float64 if wide else torch.float32
+    )
     self._autocast = torch.autocast(
       "cpu", torch.bfloat16, enabled=case["dtype"] == "bfloat16"
     )

@@ -45,6 +45,13 @@ from seqjax.cells.linear import MinGRU as MinGRU
 from seqjax.cells.linear import MinGRUParams as MinGRUParams
 from seqjax.cells.linear import MinLSTM as MinLSTM
 from seqjax.cells.linear import MinLSTMParams as MinLSTMParams
+from seqjax.cells.linear_attention import LinearAttention as LinearAttention
+from seqjax.cells.linear_attention import (
+  LinearAttentionCarry as LinearAttentionCarry,
+)
+from seqjax.cells.linear_attention import (
+  LinearAttentionParams as LinearAttentionParams,
+)
 from seqjax.cells.linear_cell import LinearCell as LinearCell
 from seqjax.cells.lstm import LSTM as LSTM
 from seqjax.cells.lstm import LSTMCarry as LSTMCarry

@@ -9,3 +9,4 @@ is `LSTMParams(**params["rnn"]["layers"][0]["params"])`.
 from seqjax.convert import flax as flax
 from seqjax.convert import keras as keras
 from seqjax.convert import torch as torch
+from seqjax.convert import torch_transformer as torch_transformer

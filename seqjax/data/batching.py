@@ -2,8 +2,8 @@
 
 One long sequence: training reads `batch_size` parallel streams in order, window
 after window (`StreamWindows`), so that the carry can be handed on: truncated
-back-propagation through time (Williams and Peng 1990). Evaluation reads every
-token once (`evaluation_windows`).
+back-propagation through time (Williams and Peng 1990). In evaluation every
+token is a target once (`evaluation_windows`), in windows that go on or overlap.
 
 Examples: a `Loader` sorts them by length into buckets. What a batch holds is
 said by the task, in a function that puts the chosen examples together with
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from seqjax.config import Config
 from seqjax.errors import InputError, extra
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Batch(NamedTuple):
   targets: Any  # int32 [batch, time], the token after each input
   resets: Any = None  # bool [batch, time]
   lengths: Any = None  # int32 [batch]
+  context: Any = None  # int32 [batch], the first targets, which do not count
 
 
 class StreamWindows:
@@ -118,32 +120,72 @@ def endless(batch: Callable[[int], Any]) -> "grain.DatasetIterator":
 
 
 def evaluation_windows(
-  tokens: np.ndarray, batch_size: int, window: int
+  tokens: np.ndarray, batch_size: int, window: int, context: int = 0
 ) -> Iterator[Batch]:
-  """Batches in which every token but the first is a target exactly once.
+  """Batches in which every token but the first is a target that counts once.
+
+  Without `context` the tokens are cut into `batch_size` contiguous streams, and
+  the carry is handed on between batches. With it every row is a window of its
+  own, `window - context` tokens after the one before: its first `context`
+  targets were counted there. The first window counts all.
 
   Args:
     tokens: int32 `[n]`.
-    batch_size: rows; the tokens are cut into as many contiguous streams.
-    window: time steps of a batch; the carry is handed on between batches.
+    batch_size: rows.
+    window: time steps of a batch.
+    context: tokens read before what counts, less than `window`.
 
   Yields:
-    Batches with `lengths`; a short row is padded with zeros.
+    Batches with `lengths`, and `context` where there is one; a short row is
+    padded with zeros.
   """
   total = max(len(tokens) - 1, 0)
+  if context:
+    last = max(total - context, 1) if total else 0
+    starts = np.arange(0, last, window - context)
+    for begin in range(0, len(starts), batch_size):
+      first = starts[begin : begin + batch_size]
+      lengths = fill(np.minimum(total - first, window), batch_size, np.int32)
+      again = fill(np.where(first > 0, context, 0), batch_size, np.int32)
+      first = fill(first, batch_size)
+      yield _cut(tokens, first, lengths, window)._replace(context=again)
+    return
   stream = -(-total // batch_size)
   starts = np.minimum(np.arange(batch_size) * stream, total)
   ends = np.minimum(starts + stream, total)
   for begin in range(0, stream, window):
     first = np.minimum(starts + begin, ends)
     lengths = np.minimum(ends - first, window).astype(np.int32)
-    index = np.minimum(first[:, None] + np.arange(window), total - 1)
-    valid = np.arange(window) < lengths[:, None]
-    yield Batch(
-      np.where(valid, tokens[index], 0),
-      np.where(valid, tokens[index + 1], 0),
-      lengths=lengths,
-    )
+    yield _cut(tokens, first, lengths, window)
+
+
+def _cut(
+  tokens: np.ndarray, first: np.ndarray, lengths: np.ndarray, window: int
+) -> Batch:
+  """A batch of the windows that begin at `first`, `lengths` inputs each."""
+  index = np.minimum(first[:, None] + np.arange(window), len(tokens) - 2)
+  valid = np.arange(window) < lengths[:, None]
+  return Batch(
+    np.where(valid, tokens[index], 0),
+    np.where(valid, tokens[index + 1], 0),
+    lengths=lengths,
+  )
+
+
+def said(config: Config, unit: str) -> str:
+  """What the windows of a run start from, to stand beside its figures.
+
+  Args:
+    config: `carry_over` and `eval_context`.
+    unit: what a token is called in the plural.
+  """
+  trains = "the carry crosses training windows"
+  if not config.carry_over:
+    trains = "training windows start empty"
+  tells = "the carry crosses evaluation windows"
+  if config.eval_context:
+    tells = f"evaluation after {config.eval_context} {unit} or more"
+  return f"{trains}, {tells}"
 
 
 class Loader:

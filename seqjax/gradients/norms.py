@@ -94,7 +94,9 @@ def hidden_gradient_norms[Params, Carry](
   zeros = rows.varying((zeros, params, sequence))[0]
   grads = jax.grad(loss)(zeros)
   flat = lambda g: g.reshape(time, *batch, -1)
-  return jax.tree.map(lambda g: jnp.moveaxis(_norm(flat(g)), 0, -1), grads)
+  return jax.tree.map(
+    lambda g: jnp.moveaxis(vector_norm(flat(g)), 0, -1), grads
+  )
 
 
 def together(norms: Any) -> jax.Array:
@@ -103,10 +105,10 @@ def together(norms: Any) -> jax.Array:
   Args:
     norms: what `hidden_gradient_norms` returned, or the part of one layer.
   """
-  return _norm(jnp.stack(jax.tree.leaves(norms), axis=-1))
+  return vector_norm(jnp.stack(jax.tree.leaves(norms), axis=-1))
 
 
-def _norm(x: jax.Array) -> jax.Array:
+def vector_norm(x: jax.Array) -> jax.Array:
   """Euclidean norm over the last axis, for entries as small as floats get.
 
   The square of 1e-30 is zero in float32, so the largest entry is taken out.

@@ -20,13 +20,14 @@ class Captioner(TextDecoder):
   """Looks at the regions of an image, and writes a sentence about it.
 
     m_1 .. m_R = regions(image)
-    carry_0 = tanh(affine(mean of m))
+    carry_0 = bridge(mean of m)
 
   and from there on as `TextDecoder`: Xu et al. 2015, "Show, attend and tell:
   neural image caption generation with visual attention". With `pool` "mean" the
   decoder sees their mean as the one region that there is, at every step: no
   more attention, all else alike. A decoder that does not attend sees nothing
-  but its first carry, Vinyals et al. 2015, "Show and tell".
+  but its first carry, Vinyals et al. 2015, "Show and tell". A Transformer looks
+  at the regions without a bridge.
 
   Nothing tells the decoder which region lies where but what is in it: regions
   in another order have their weights in that order.
@@ -52,6 +53,8 @@ class Captioner(TextDecoder):
     embed_size: int,
     pool: str = "none",
     tie_embeddings: bool = False,
+    bridge: str = "learned",
+    deep_output: bool = True,
     embed_dropout: float = 0.0,
     dropout: float = 0.0,
     compute_dtype: str | None = None,
@@ -64,9 +67,11 @@ class Captioner(TextDecoder):
       make_regions: from a key.
       make_decoder: from `(input_size, memory_size, key)`.
       target_size: symbols.
-      embed_size: features of an embedding, and of the read-out's inner layer.
+      embed_size: features of an embedding, and of the deep output.
       pool: see above, as for all that follow.
       tie_embeddings: likewise.
+      bridge: likewise.
+      deep_output: likewise.
       embed_dropout: likewise.
       dropout: likewise.
       compute_dtype: of the products of bridge and read-out.
@@ -83,7 +88,8 @@ class Captioner(TextDecoder):
       [jax.ShapeDtypeStruct((1, regions.output_size), jnp.float32)],
       embed_size=embed_size,
       tie_embeddings=tie_embeddings,
-      bridge="learned",
+      bridge=bridge,
+      deep_output=deep_output,
       embed_dropout=embed_dropout,
       dropout=dropout,
       compute_dtype=compute_dtype,

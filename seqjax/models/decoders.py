@@ -1,5 +1,6 @@
 """From the fields of a model's config to a decoder."""
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -26,6 +27,10 @@ KINDS = {
 # was read fed to the next step or not.
 DECODERS = "bahdanau", "conditional", "input_feeding", "luong"
 NO_ATTENTION = "none"
+# Or without a cell: it attends in every layer, in a way of its own.
+_DECODERS = Grammar(
+  "config.model.decoder", {"transformer": nn.Transformer}, words=DECODERS
+)
 
 
 def _kinds(hidden_size: int, compute_dtype: str) -> Grammar:
@@ -46,10 +51,11 @@ def create(config: Config) -> MakeDecoder:
   """What makes the decoder that a model's config asks for.
 
   Args:
-    config: `decoder`, a word of DECODERS; `attention`, a kind as a call,
-      "additive(coverage=True)", or "none"; and `cell`, `hidden_size`,
-      `num_layers`, `dropout`, `method`, `gradient`, `compute_dtype` as for
-      `layers.create`.
+    config: `decoder`, a word of DECODERS, or a call, "transformer(heads=8)";
+      `hidden_size`, `num_layers`, `dropout` and `compute_dtype` as for
+      `layers.create`; and for all but a Transformer `attention`, a kind as a
+      call, "additive(coverage=True)", or "none", and `cell`, `method` and
+      `gradient`.
 
   Returns:
     A function of `(input_size, memory_size, key)`.
@@ -58,25 +64,54 @@ def create(config: Config) -> MakeDecoder:
     InputError: a field is out of range; from the function returned, if what it
       is to make does not go together.
   """
+  decoder = _DECODERS.parse(config.decoder)
+  if isinstance(decoder, nn.Transformer):
+    _check_attends(config)
+    layers.transformer(decoder, config)  # a mistake is found now
+
+    def make_all(input_size, memory_size, key):
+      make = layers.transformer(decoder, config, memory_size=memory_size)
+      return make(input_size, key)
+
+    return _told(make_all)
   above = layers.create(config, layer="rnn")
   kind = _kinds(config.hidden_size, config.compute_dtype).parse(
     config.attention
   )
-  if config.decoder not in DECODERS:
-    raise InputError(
-      f"config.model.decoder is {config.decoder!r}, expected one of"
-      f" {', '.join(DECODERS)}"
-    )
   if kind == NO_ATTENTION:
     return lambda input_size, memory_size, key: above(input_size, key)
+  return _told(functools.partial(_make, config, kind, above))
 
-  def make(input_size: int, memory_size: int, key: jax.Array) -> nn.Layer:
+
+def attending_layers(config: Config) -> int:
+  """How many layers of the decoder attend, for `text_decoder.looked_at`.
+
+  Args:
+    config: of a model, see `create`.
+  """
+  if isinstance(_DECODERS.parse(config.decoder), nn.Transformer):
+    return config.num_layers
+  return int(config.attention != NO_ATTENTION)
+
+
+def _check_attends(config: Config) -> None:
+  if config.attention == NO_ATTENTION:
+    raise InputError(
+      f"config.model.attention is 'none', expected a kind of attention with"
+      f" config.model.decoder = {config.decoder!r}, which always attends"
+    )
+
+
+def _told(make: MakeDecoder) -> MakeDecoder:
+  """`make`, whose errors are those of a config."""
+
+  def told(input_size: int, memory_size: int, key: jax.Array) -> nn.Layer:
     try:
-      return _make(config, kind, above, input_size, memory_size, key)
+      return make(input_size, memory_size, key)
     except ValueError as error:
       raise InputError(f"config.model: {error}") from error
 
-  return make
+  return told
 
 
 def _make(
@@ -128,9 +163,13 @@ def _make(
 
 
 def resolve(config: Config) -> Config:
-  """A copy with every option of `attention` spelt out, as `layers.resolve`."""
+  """A copy with all options of attention and decoder spelt out.
+
+  As `layers.resolve`.
+  """
   config = config.copy_and_resolve_references()
   if "attention" in config:
     grammar = _kinds(config.hidden_size, config.compute_dtype)
     config.attention = grammar.spell(grammar.parse(config.attention))
+    config.decoder = _DECODERS.spell(_DECODERS.parse(config.decoder))
   return config

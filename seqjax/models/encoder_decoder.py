@@ -6,7 +6,12 @@ from typing import Any
 import jax
 from flax import nnx
 
-from seqjax.models.text_decoder import Encoded, TextDecoder, keys_or_none
+from seqjax.models.text_decoder import (
+  Encoded,
+  TextDecoder,
+  keys_or_none,
+  states,
+)
 from seqjax.nn.dropout import dropout as drop
 from seqjax.nn.keys import one_key
 from seqjax.nn.layers import Layer
@@ -22,7 +27,8 @@ class EncoderDecoder(TextDecoder):
   and from there on as `TextDecoder`. Sutskever, Vinyals, Le 2014, "Sequence to
   sequence learning with neural networks", where all that the decoder knows of
   the source comes over the bridge; with a decoder that attends, Bahdanau, Cho,
-  Bengio 2015. The learned bridge is for a source that is read both ways.
+  Bengio 2015. The learned bridge is for a source that is read both ways. With
+  Transformers on both sides and no bridge, Vaswani et al. 2017.
 
   Dropout is by one mask a sequence: as in `TextDecoder`, on the source's
   embeddings `embed_dropout`, on m `dropout`.
@@ -33,8 +39,7 @@ class EncoderDecoder(TextDecoder):
     share_embeddings: whether source and target have one embedding.
 
   Raises:
-    ValueError: the encoder has no state, what is to be shared is not alike, or
-      as `TextDecoder`.
+    ValueError: what is to be shared is not alike, or as `TextDecoder`.
   """
 
   def __init__(
@@ -48,6 +53,7 @@ class EncoderDecoder(TextDecoder):
     share_embeddings: bool = False,
     tie_embeddings: bool = False,
     bridge: str = "learned",
+    deep_output: bool = True,
     reverse: bool = False,
     embed_dropout: float = 0.0,
     dropout: float = 0.0,
@@ -62,10 +68,11 @@ class EncoderDecoder(TextDecoder):
       make_decoder: from `(input_size, memory_size, key)`.
       source_size: symbols of the source.
       target_size: of the target.
-      embed_size: features of an embedding, and of the read-out's inner layer.
+      embed_size: features of an embedding, and of the deep output.
       share_embeddings: see above, as for all that follow.
       tie_embeddings: likewise.
       bridge: likewise.
+      deep_output: likewise.
       reverse: likewise.
       embed_dropout: likewise.
       dropout: likewise.
@@ -81,19 +88,15 @@ class EncoderDecoder(TextDecoder):
     keys = jax.random.split(one_key(key, rngs), 7)
     encoder = make_encoder(embed_size, keys[2])
     ends = jax.eval_shape(lambda: encoder.initial_carry((1,)))
-    if not jax.tree.leaves(ends):
-      raise ValueError(
-        "encoder ends with no state, expected a recurrent one: the decoder"
-        " starts from it"
-      )
     super().__init__(
       make_decoder,
       target_size,
       encoder.output_size,
-      jax.tree.leaves(ends),
+      states(ends),
       embed_size=embed_size,
       tie_embeddings=tie_embeddings,
       bridge=bridge,
+      deep_output=deep_output,
       embed_dropout=embed_dropout,
       dropout=dropout,
       compute_dtype=compute_dtype,

@@ -1,5 +1,6 @@
 """From the fields of a model's config to layers."""
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from seqjax.cells import base
 from seqjax.config import Config
 from seqjax.errors import InputError
 from seqjax.models.expressions import Grammar
+from seqjax.nn import positional
 from seqjax.recurrence.truncated import Truncated
 from seqjax.recurrence.unroll import METHODS, check_method
 
@@ -29,6 +31,7 @@ CELLS = {
   "min_gru": cells.MinGRU,
   "min_lstm": cells.MinLSTM,
   "lru": cells.LRU,
+  "linear_attention": cells.LinearAttention,
 }
 # Those that want more than the fields of a config give.
 WRAPPERS = {
@@ -136,21 +139,98 @@ def _feed_forward(config: Config) -> Make:
   )
 
 
+@dataclasses.dataclass(frozen=True)
+class _Encoder(nn.Transformer):
+  """`nn.Transformer` that sees what comes behind, too."""
+
+
 # Kinds of layers: each takes a model's config and returns what makes one.
 LAYERS: dict[str, Callable[[Config], Make]] = {
   "rnn": _rnn,
   "bidirectional": _bidirectional,
   "feed_forward": _feed_forward,
 }
+# Kinds with options of their own, which make all layers at once.
+TRANSFORMERS: dict[str, type[nn.Transformer]] = {
+  "transformer": nn.Transformer,
+  "transformer_encoder": _Encoder,
+}
+
+
+def _kinds() -> Grammar:
+  return Grammar("config.model.layer", TRANSFORMERS, words=tuple(LAYERS))
+
+
+def transformer(
+  options: nn.Transformer,
+  config: Config,
+  *,
+  causal: bool = True,
+  memory_size: int = 0,
+) -> Make:
+  """What makes a whole Transformer but for its head.
+
+  Inputs at the size of the blocks, the blocks, and behind blocks that normalise
+  first one more norm. There what is added up is drawn smaller, by
+  1 / sqrt(number of parts): Radford et al. 2019, "Language models are
+  unsupervised multitask learners", section 2.3.
+
+  Args:
+    options: what kind.
+    config: `hidden_size`, of the blocks, `num_layers`, `dropout` and
+      `compute_dtype`.
+    causal: as for `nn.TransformerBlock`.
+    memory_size: likewise.
+
+  Raises:
+    InputError: a field is out of range; from the function returned, if the
+      sizes do not go together.
+  """
+  _check_layers(config, 1)
+  _check_common(config.hidden_size, config.compute_dtype)
+  size, dtype = config.hidden_size, config.compute_dtype
+  pre = options.norm == "pre"
+  parts = config.num_layers * (3 if memory_size else 2)
+  added = options.positions in positional.POSITIONS
+
+  def make(input_size: int, key: jax.Array) -> nn.Layer:
+    first = nn.PositionalInput(
+      input_size,
+      size,
+      positions=options.positions if added else "none",
+      max_length=options.max_length,
+      scale=size**0.5 if options.scale_inputs else 1.0,
+      dropout=config.dropout,
+      compute_dtype=dtype,
+      key=jax.random.fold_in(key, config.num_layers),
+    )
+    blocks = [
+      nn.TransformerBlock(
+        options,
+        size,
+        causal=causal,
+        memory_size=memory_size,
+        dropout=config.dropout,
+        residual_scale=parts**-0.5 if pre else 1.0,
+        compute_dtype=dtype,
+        key=jax.random.fold_in(key, index),
+      )
+      for index in range(config.num_layers)
+    ]
+    last = [nn.LayerNorm(size)] if pre else []
+    return nn.Sequential([first, *blocks, *last], input_size)
+
+  return make
 
 
 def create(config: Config, **changes: Any) -> Make:
   """What makes the layers that a model's config asks for.
 
   Args:
-    config: `layer`, a word of LAYERS, `num_layers`, `dropout` between them,
-      and what the kind of layer reads: `hidden_size` and `compute_dtype`;
-      "rnn" and "bidirectional" `cell`, `method` and `gradient`.
+    config: `layer`, a word of LAYERS or a call of one of TRANSFORMERS,
+      `num_layers`, `dropout` between them, and what the kind of layer reads:
+      `hidden_size` and `compute_dtype`; "rnn" and "bidirectional" `cell`,
+      `method` and `gradient`.
     **changes: values in place of the config's.
 
   Returns:
@@ -161,11 +241,13 @@ def create(config: Config, **changes: Any) -> Make:
       the function returned, if the layer does not fit its input.
   """
   config = ConfigDict({**config, **changes})
-  one = _one(config)
   if not 0 <= config.dropout < 1:
     raise InputError(
       f"config.model.dropout is {config.dropout}, expected a rate in [0, 1)"
     )
+  one = _one(config)
+  if is_transformer(config):
+    return one
 
   def make(input_size: int, key: jax.Array) -> nn.Layer:
     made, size = [], input_size
@@ -180,9 +262,9 @@ def create(config: Config, **changes: Any) -> Make:
 def stack(config: Config, **changes: Any) -> Make:
   """As `create` without dropout; a single layer is not put into a Sequential.
 
-  It draws its parameters from the key itself.
+  It draws its parameters from the key itself. A Transformer always is one.
   """
-  if config.num_layers == 1:
+  if config.num_layers == 1 and not is_transformer(config):
     return _one(ConfigDict({**config, **changes}))
   return create(config, dropout=0.0, **changes)
 
@@ -202,19 +284,28 @@ def resolve(config: Config) -> Config:
       _check_common(*common)
       grammar = _cells(*common)
       config.cell = grammar.spell(grammar.parse(config.cell))
-    for field, grammar in (("method", _METHODS), ("gradient", _GRADIENTS)):
+    for field, grammar in (
+      ("layer", _kinds()),
+      ("method", _METHODS),
+      ("gradient", _GRADIENTS),
+    ):
       if field in config:
         config[field] = grammar.spell(grammar.parse(config[field]))
   return config
 
 
+def is_transformer(config: Config) -> bool:
+  """Whether a model's config asks for attention instead of a recurrence."""
+  return not isinstance(_kinds().parse(config.layer), str)
+
+
 def _one(config: Config) -> Make:
-  if config.layer not in LAYERS:
-    raise InputError(
-      f"config.model.layer is {config.layer!r}, expected one of"
-      f" {', '.join(LAYERS)}"
-    )
-  build = LAYERS[config.layer](config)
+  """What makes one layer; of a Transformer all of them."""
+  kind = _kinds().parse(config.layer)
+  if isinstance(kind, str):
+    build = LAYERS[kind](config)
+  else:
+    build = transformer(kind, config, causal=not isinstance(kind, _Encoder))
 
   def make(input_size: int, key: jax.Array) -> nn.Layer:
     try:

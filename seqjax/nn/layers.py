@@ -37,12 +37,15 @@ class Layer[Carry](nnx.Module, abc.ABC):
     output_size: features of the output.
     causal: whether an output depends on what came before alone. Only then is
       there a `step`.
+    residual: whether it adds to its inputs, so that what the layers of a stack
+      hand on is one stream. There gradient norms are those of the stream.
     reads_tokens: whether the call takes `embedding=E`, `[V, input_size]`: the
       inputs are then tokens, int `[batch, time]`, that are looked up in it.
   """
 
   output_size: int
   causal: bool = True
+  residual: bool = False
   reads_tokens: bool = False
 
   @abc.abstractmethod

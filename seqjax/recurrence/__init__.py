@@ -13,6 +13,7 @@ from seqjax.recurrence.newton import Newton as Newton
 from seqjax.recurrence.newton import NewtonReport as NewtonReport
 from seqjax.recurrence.newton import newton_report as newton_report
 from seqjax.recurrence.pallas import Pallas as Pallas
+from seqjax.recurrence.quadratic import Quadratic as Quadratic
 from seqjax.recurrence.scan import Scan as Scan
 from seqjax.recurrence.truncated import Truncated as Truncated
 from seqjax.recurrence.truncated import truncated_unroll as truncated_unroll

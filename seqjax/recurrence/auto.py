@@ -6,9 +6,11 @@ from typing import Any
 import jax
 
 from seqjax.cells import base
+from seqjax.cells.linear_attention import LinearAttention
 from seqjax.cells.linear_cell import LinearCell
 from seqjax.recurrence.associative import Associative
 from seqjax.recurrence.fused import Fused
+from seqjax.recurrence.quadratic import Quadratic
 from seqjax.recurrence.scan import Scan, Steps
 
 # A parallel prefix does about twice the work of a loop in log2(T) rounds: it
@@ -20,14 +22,17 @@ PARALLEL_FROM = 64
 class Auto:
   """Chooses by cell, backend and number of steps.
 
+    linear attention                            "quadratic"
     linear cell, GPU or TPU, 64 steps or more   "associative"
     factored cell, rows split over CPU devices  "fused"
     anything else                               "scan"
 
   Each layer of a stack is chosen for on its own. "scan" is the only one that
   every transformation of JAX works on, and on one CPU device as fast as any
-  (docs/performance.md); when rows are split: see `rows.splits`. "checkpointed",
-  "newton", "cudnn" and "pallas" are for who asks for them.
+  (docs/performance.md); when rows are split: see `rows.splits`. The exception
+  is linear attention, whose carry is a matrix for each head: there a loop moves
+  more than it computes. "checkpointed", "newton", "cudnn" and "pallas" are for
+  who asks for them.
   """
 
   def check(self, cell: base.Cell) -> None:
@@ -38,6 +43,8 @@ class Auto:
     self, cell: base.Cell, backend: str, time: int, split: bool = False
   ) -> Any:
     """The method object for `cell` on `backend` over `time` steps."""
+    if isinstance(cell, LinearAttention):
+      return Quadratic()
     if backend == "cpu" and split and cell.factored:
       return Fused()
     # In an export the number of steps may be symbolic.

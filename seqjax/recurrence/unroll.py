@@ -15,6 +15,7 @@ from seqjax.recurrence.cudnn import Cudnn
 from seqjax.recurrence.fused import Fused
 from seqjax.recurrence.newton import Newton
 from seqjax.recurrence.pallas import Pallas
+from seqjax.recurrence.quadratic import Quadratic
 from seqjax.recurrence.scan import Scan
 
 # One entry a way to evaluate a recurrence; all agree with "scan".
@@ -24,6 +25,7 @@ METHODS = {
   "fused": Fused(),
   "checkpointed": Checkpointed(),
   "associative": Associative(),
+  "quadratic": Quadratic(),
   "newton": Newton(),
   "cudnn": Cudnn(),
   "pallas": Pallas(),
@@ -67,8 +69,8 @@ def unroll[Params, Carry](
       own length. Outputs stay aligned with the positions of the inputs.
     time_major: see `inputs`.
     method: how: "auto", "scan", "fused", "checkpointed", "associative",
-      "newton", "cudnn", "pallas", or an object with options such as
-      `Checkpointed(segment=64)`; each module of this folder says what it is
+      "quadratic", "newton", "cudnn", "pallas", or an object with options such
+      as `Checkpointed(segment=64)`; each module of this folder says what it is
       good for, `auto.py` what is chosen when. A `Stack` and the wrappers that
       leave the recurrence as it is run the cells inside of them by `method`.
 

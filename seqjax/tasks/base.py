@@ -43,6 +43,8 @@ class Task(abc.ABC):
     directory: the run directory of a run that has begun.
     unit: what an item is called in the plural, such as "chars".
     loss_unit: what the loss is measured in, for the picture.
+    context: on what the figures of a part rest, said beside them; "" where
+      there is nothing to say.
     modes: names of what the task offers on the command line beside training
       and evaluation. Mode NAME is the method `NAME_mode(params, *, option=
       default, ...) -> str`; its keyword arguments are the flags, their help is
@@ -52,6 +54,7 @@ class Task(abc.ABC):
 
   unit: str = "examples"
   loss_unit: str = "nats"
+  context: str = ""
   modes: tuple[str, ...] = ()
 
   # |dL/dcarry_t| for the probe, `(params, batch, carry) -> ({name: [batch,

@@ -91,8 +91,10 @@ class Captioning(writing.Writing):
       embed_size=model.embed_size,
       pool=model.pool,
       tie_embeddings=model.tie_embeddings,
+      bridge=model.bridge,
+      deep_output=model.deep_output,
       embed_dropout=model.embed_dropout,
-      dropout=model.dropout,
+      dropout=model.output_dropout,
       key=key,
       **how,
     )

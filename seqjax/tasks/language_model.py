@@ -41,11 +41,13 @@ class LanguageModeling(base.Task):
     settings.at_least(config, 1, "window", "eval_batch_size", "eval_window")
     settings.at_least(config, 1, "data.min_count", "showcase.num_tokens")
     settings.at_least(config, 0, "data.max_size", "model.embed_size")
+    settings.below(config, "eval_context", "eval_window")
     settings.rate(config, "model.dropout")
     self._tokenizer = Tokenizer(config.data.tokenizer, config.data.lower)
     characters = self._tokenizer.name == "characters"
     self.unit = "chars" if characters else "words"
     self.loss_unit = f"nats/{self.unit.removesuffix('s')}"
+    self.context = batching.said(config, self.unit)
     self._make = layers.create(config.model)
     try:
       sampling.check_options(**self._showcase_options())
@@ -115,9 +117,13 @@ class LanguageModeling(base.Task):
     )
 
   def initial_carry(self, params):
+    if not self.config.carry_over:
+      return ()
     return self.apply(params, self.config.batch_size, method="initial_carry")
 
   def evaluation_carry(self, params):
+    if self.config.eval_context:
+      return ()
     rows = self.config.eval_batch_size
     return self.apply(params, rows, method="initial_carry")
 
@@ -135,6 +141,7 @@ class LanguageModeling(base.Task):
       self.tokens.encode(getattr(self.parts, split)),
       self.config.eval_batch_size,
       self.config.eval_window,
+      self.config.eval_context,
     )
 
   def loss(self, params, batch: batching.Batch, carry, key):
@@ -146,26 +153,29 @@ class LanguageModeling(base.Task):
     return {"loss": tuple(nats)}, carry, ()
 
   def _cross_entropy(self, params, batch: batching.Batch, carry, key):
-    """Sum of -log p(target) in nats, and the number of valid targets."""
-    carry, logits = self.apply(
+    """Sum of -log p(target) in nats, and how many count; carry () stays ()."""
+    after, logits = self.apply(
       params,
       batch.inputs,
-      carry,
+      carry or None,
       key=key,
       lengths=batch.lengths,
-      resets=batch.resets,
+      resets=batch.resets if carry else None,
     )
+    after = after if carry else ()
     nats = optax.softmax_cross_entropy_with_integer_labels(
       logits, batch.targets
     )
     if batch.lengths is None:
-      return carry, nats.sum(), jnp.asarray(nats.size, jnp.float32)
+      return after, nats.sum(), jnp.asarray(nats.size, jnp.float32)
     mask = length_mask(batch.lengths, nats.shape[1])
-    return carry, jnp.where(mask, nats, 0.0).sum(), mask.sum().astype("float32")
+    if batch.context is not None:
+      mask &= ~length_mask(batch.context, nats.shape[1])
+    return after, jnp.where(mask, nats, 0.0).sum(), mask.sum().astype("float32")
 
   def gradient_norms(self, params, batch: batching.Batch, carry):
     norms = self.apply(
-      params, batch.inputs, batch.targets, carry, method="gradient_norms"
+      params, *batch[:2], carry or None, method="gradient_norms"
     )
     return norms, None
 

@@ -16,7 +16,6 @@ from seqjax.data.pair_batches import Batch
 from seqjax.errors import InputError
 from seqjax.models import layers
 from seqjax.models.encoder_decoder import EncoderDecoder
-from seqjax.models.text_decoder import BRIDGES
 from seqjax.tasks import translation_shown, writing
 from seqjax.tasks.translation_shown import Found
 
@@ -37,7 +36,6 @@ class Translation(writing.Writing):
   def __init__(self, config, saved=None):
     super().__init__(config, saved)
     settings.at_least(config, 1, "decode.max_extra")
-    settings.one_of(config, BRIDGES, "model.bridge")
     self._make_encoder = layers.create(config.model)
     options = config.decode
     settings.at_least(config, 0, "showcase.pairs", "showcase.examples")
@@ -79,9 +77,10 @@ class Translation(writing.Writing):
       share_embeddings=model.share_embeddings,
       tie_embeddings=model.tie_embeddings,
       bridge=model.bridge,
+      deep_output=model.deep_output,
       reverse=model.reverse_source,
       embed_dropout=model.embed_dropout,
-      dropout=model.dropout,
+      dropout=model.output_dropout,
       compute_dtype=model.compute_dtype,
       key=key,
     )

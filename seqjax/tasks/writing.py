@@ -17,7 +17,7 @@ from seqjax.decode import greedy
 from seqjax.decode.hypotheses import Hypotheses
 from seqjax.errors import InputError
 from seqjax.models import decoders
-from seqjax.models.text_decoder import looked_at
+from seqjax.models.text_decoder import BRIDGES, for_steps, looked_at
 from seqjax.recurrence import length_mask
 from seqjax.tasks import base
 
@@ -37,9 +37,18 @@ class Writing(base.Task):
     settings.at_least(config, 1, "model.embed_size")
     settings.rate(config, "label_smoothing", "scheduled_sampling")
     settings.rate(config, "model.dropout", "model.embed_dropout")
+    settings.rate(config, "model.output_dropout")
+    settings.one_of(config, BRIDGES, "model.bridge")
     self._format = formats.find(config.data.format, self.holds)
     self._make_decoder = decoders.create(config.model)
-    self._attends = config.model.attention != decoders.NO_ATTENTION
+    layers = decoders.attending_layers(config.model)
+    self._attends = layers > 0
+    chosen = config.decode.alignment_layer
+    if self._attends and not -layers <= chosen < layers:
+      raise InputError(
+        f"config.decode.alignment_layer is {chosen}, expected {-layers} to"
+        f" {layers - 1}: {layers} of the decoder's layers attend"
+      )
     self._options(prefix="config.decode.")
 
   def _options(
@@ -169,7 +178,10 @@ class Writing(base.Task):
       looks: whether to keep where the model looked.
     """
     encoded = self.apply(params, *inputs, method="encode")
-    tokens = self._tokens
+    tokens, lengths = self._tokens, self._lengths(*inputs)
+    carry = for_steps(encoded.carry, lengths["size"])
+    layer = self.config.decode.alignment_layer
+    record = functools.partial(looked_at, layer=layer) if looks else None
     never = () if self._writes_unknown else (tokens.unknown,)
 
     def step(memory, carry, tokens):
@@ -179,15 +191,15 @@ class Writing(base.Task):
       "start": tokens.start,
       "stop": tokens.stop,
       "never": (tokens.padding, tokens.start, *never),
-      "record": looked_at if looks else None,
-      **self._lengths(*inputs),
+      "record": record,
+      **lengths,
     }
     if not beam:
-      return greedy.search(step, encoded.memory, encoded.carry, **how)
+      return greedy.search(step, encoded.memory, carry, **how)
     return beam_search.search(
       step,
       encoded.memory,
-      encoded.carry,
+      carry,
       beam=beam,
       n_best=n_best,
       alpha=alpha,

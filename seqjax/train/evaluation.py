@@ -29,6 +29,8 @@ def evaluate(
       results[split] = values
       for name, value in values.items():
         print(f"{split} {name}: {value:.4f}")
+      if task.context:
+        print(f"{split}: {task.context}")
       if text := task.report(params, outputs, split):
         print(text)
   found = {"step": step, "checkpoint": which, **results}

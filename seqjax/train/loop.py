@@ -178,7 +178,9 @@ def train(
         )
         if values:
           writer.write("validation", step, values)
-          bar.say(f"step {step}: validation {metrics.line(values)}")
+          bar.say(
+            f"step {step}: validation {metrics.line(values, task.context)}"
+          )
           value = best.measure(config, values)
           record = record.after(step, value, config.best_mode)
           if record.waited(config.patience):

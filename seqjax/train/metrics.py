@@ -50,6 +50,7 @@ class Writer:
     self._board.add_image(name, pixels, step, dataformats="HWC")
 
 
-def line(values: dict[str, float]) -> str:
-  """`loss 1.4560  perplexity 4.2885`."""
-  return "  ".join(f"{name} {value:.4f}" for name, value in values.items())
+def line(values: dict[str, float], remark: str = "") -> str:
+  """`loss 1.4560  perplexity 4.2885  (remark)`."""
+  told = [f"{name} {value:.4f}" for name, value in values.items()]
+  return "  ".join(told + [f"({remark})"] * bool(remark))

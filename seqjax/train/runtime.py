@@ -21,21 +21,27 @@ MIN_ROWS = 16
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 
 
-def cpu_devices(batch_size: int, cores: int | None = None) -> int:
+def cpu_devices(
+  batch_size: int, cores: int | None = None, *, recurrent: bool = True
+) -> int:
   """Into how many devices to split the CPU for batches of this size.
 
   XLA's CPU compiler runs the pointwise part of a loop on one core, so a
-  recurrent network is trained faster on several devices that share the batch
-  (docs/performance.md).
+  recurrent network is trained faster on several devices that share the batch.
+  A Transformer has no loop, and is trained faster on one device whose products
+  share the cores (docs/performance.md).
 
   Args:
     batch_size: rows.
     cores: default those that this process may use.
+    recurrent: whether what is trained has a loop over time.
 
   Returns:
     The largest number up to `cores` that divides the batch and leaves at least
-    16 rows for each.
+    16 rows for each; 1 without a loop.
   """
+  if not recurrent:
+    return 1
   if cores is None:
     known = hasattr(os, "sched_getaffinity")
     cores = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1

@@ -32,6 +32,10 @@ CELLS = {
   "min_lstm": seqjax.MinLSTM(5),
   "min_lstm_linear": seqjax.MinLSTM(5, candidate="linear"),
   "lru": seqjax.LRU(5, 4),
+  "linear_attention": seqjax.LinearAttention(5, heads=1),
+  "linear_attention_relu": seqjax.LinearAttention(
+    5, heads=1, feature_map="relu", normalize=False
+  ),
 }
 UNFACTORED = {"gru_original", "mgu"} | {
   name
@@ -195,6 +199,20 @@ def lru_equations(params, carry, x):
   return (s.real, s.imag), (s @ c).real + x @ d
 
 
+def linear_attention_equations(feature, normalize):
+  def step(params, carry, x):
+    w, b = (gates(p, 3) for p in params)
+    q, k = feature(x @ w[0] + b[0]), feature(x @ w[1] + b[1])
+    s = carry[0] + (k[:, :, None] * (x @ w[2] + b[2])[:, None, :])[:, None]
+    z = carry[1] + k[:, None]
+    y = np.stack([q[row] @ s[row, 0] for row in range(len(x))])
+    total = (q * z[:, 0]).sum(-1, keepdims=True)
+    # A carry drawn at random may have a sum of weights that no run has.
+    return (s, z), y / np.where(total > 0, total, 1) if normalize else y
+
+  return step
+
+
 EQUATIONS = {
   "elman_tanh": elman_equations(np.tanh),
   "elman_relu": elman_equations(lambda x: np.maximum(x, 0)),
@@ -215,6 +233,12 @@ EQUATIONS = {
   "min_lstm": min_lstm_equations(positive),
   "min_lstm_linear": min_lstm_equations(lambda x: x),
   "lru": lru_equations,
+  "linear_attention": linear_attention_equations(
+    lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))) + 1, True
+  ),
+  "linear_attention_relu": linear_attention_equations(
+    lambda x: np.maximum(x, 0), False
+  ),
 }
 
 
@@ -385,6 +409,19 @@ def test_stack_step_is_layer_after_layer():
     (lambda: seqjax.LRU(3, 3, max_radius=1.0), "max_radius 1.0, expected 0 <="),
     (lambda: seqjax.LinearRNN(3, min_decay=2.0), "min_decay is 2.0, expected"),
     (lambda: seqjax.MinGRU(3, candidate="g"), "candidate is 'g', expected"),
+    (
+      lambda: seqjax.LinearAttention(6),
+      "heads is 4, expected a divisor of hidden_size, 6",
+    ),
+    (lambda: seqjax.LinearAttention(4, heads=0), "heads is 0, expected a pos"),
+    (
+      lambda: seqjax.LinearAttention(4, feature_map="exp"),
+      "feature_map is 'exp', expected one of 'elu', 'relu'",
+    ),
+    (
+      lambda: seqjax.LinearAttention(4, normalize=1),
+      "normalize is 1, expected True or False",
+    ),
     (lambda: LSTM(3).init(jax.random.key(0), 0), "input_size is 0"),
     (lambda: LSTM(np.bool_(True)), "hidden_size is .*True"),
     (

@@ -89,6 +89,34 @@ def test_evaluation_meets_every_token_once(n, batch_size, window):
   assert all((np.diff(row) == 1).all() for row in rows)  # the carry goes on
 
 
+@given(
+  n=st.integers(0, 60),
+  batch_size=st.integers(1, 5),
+  sizes=st.tuples(st.integers(1, 8), st.integers(1, 8)),
+)
+def test_windows_that_overlap_count_every_token_once(n, batch_size, sizes):
+  tokens = np.arange(100, 100 + n, dtype=np.int32)
+  context, stride = sizes
+  window = context + stride
+  counted = []
+  for batch in batching.evaluation_windows(tokens, batch_size, window, context):
+    assert batch.inputs.shape == batch.targets.shape == (batch_size, window)
+    assert batch.lengths.dtype == batch.context.dtype == np.int32
+    assert batch.resets is None
+    for inputs, targets, _, length, skipped in zip(
+      *batch._replace(resets=batch.lengths), strict=True
+    ):
+      row = inputs[:length]
+      np.testing.assert_array_equal(targets[:length], row + 1)
+      assert (np.diff(row) == 1).all()
+      assert (inputs[length:] == 0).all()
+      # What counts comes after `context` tokens and one, but in the first row.
+      assert skipped == (context if length and row[0] > 100 else 0)
+      assert length > skipped or not length
+      counted.extend(targets[skipped:length])
+  assert counted == list(range(101, 100 + n))
+
+
 LENGTHS = st.lists(st.integers(0, 30), max_size=40)
 PAIRS = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 9)), max_size=40)
 

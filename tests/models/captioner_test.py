@@ -117,6 +117,33 @@ def test_without_attention_an_image_is_seen_at_the_start_alone():
   assert np.abs(np.asarray(logits[0] - others[0])).max() > 1e-3
 
 
+def transformer(input_size, memory_size, key):
+  options = nn.Transformer(3, 8)
+  first = nn.PositionalInput(input_size, HIDDEN, key=key)
+  block = nn.TransformerBlock(
+    options, HIDDEN, memory_size=memory_size, key=jax.random.fold_in(key, 1)
+  )
+  return nn.Sequential([first, block], input_size)
+
+
+def test_a_transformer_sees_regions_and_nothing_else():
+  """No bridge: the mean of all goes nowhere."""
+  params, apply = captioner(transformer, bridge="none", deep_output=False)
+  assert not {"bridge_map", "inner"} & set(params)
+  apply = jax.jit(apply, static_argnames="method")
+  grids, tokens, lengths = drawn()
+  _, logits = apply(params, grids, tokens, lengths)
+  order = np.random.default_rng(1).permutation(grids.shape[1])
+  _, same = apply(params, grids[:, order], tokens, lengths)
+  np.testing.assert_allclose(same, logits, rtol=1e-4, atol=1e-5)
+  _, others = apply(params, grids[::-1], tokens, lengths)
+  assert np.abs(np.asarray(logits[0] - others[0])).max() > 1e-3
+  weights = weights_of(apply, params, grids, tokens)
+  np.testing.assert_allclose(weights.sum(axis=-1), 1, rtol=1e-5)
+  with pytest.raises(ValueError, match="bridge is 'learned', expected 'none'"):
+    captioner(transformer)
+
+
 def test_dropout_needs_a_key_and_changes_with_it():
   params, apply = captioner(dropout=0.5, embed_dropout=0.5)
   grids, tokens, lengths = drawn()

@@ -169,6 +169,27 @@ def test_how_it_is_run_is_asked_for_as_elsewhere(decoder):
       "config.model.decoder is 'bahdanu', expected one of bahdanau, cond",
     ),
     (
+      {"decoder": "transformer(head=2)"},
+      "config.model.decoder is 'transformer.head=2.', expected options of tran",
+    ),
+    (
+      {"decoder": "transformer(norm='both')"},
+      "config.model.decoder is .*: norm is 'both', expected one of",
+    ),
+    (
+      {"decoder": "transformer(heads=3)"},
+      "^config.model: heads is 3, expected a divisor of the size, 4$",
+    ),
+    (
+      {"decoder": "transformer", "attention": "none"},
+      "config.model.attention is 'none', expected a kind of attention with"
+      " config.model.decoder = 'transformer', which always attends$",
+    ),
+    (
+      {"decoder": "transformer", "num_layers": 0},
+      "^config.model.num_layers is 0, expected at least 1",
+    ),
+    (
       {"hidden_size": 0},
       "^config.model.hidden_size is 0, expected a positive integer",
     ),
@@ -197,6 +218,49 @@ def test_mistakes(changes, message):
   assert "\n" not in str(error.value)
 
 
+def test_a_transformer_is_all_layers_at_once():
+  """Whatever cell and attention are."""
+  text = "transformer(heads=3, feed_forward=6, norm='post')"
+  changes = {"dropout": 0.25, "hidden_size": 6, "method": "associative"}
+  found = make(decoder=text, num_layers=3, **changes)
+  first, *blocks = found.layers  # no norm behind blocks that end with one
+  assert isinstance(first, nn.PositionalInput)
+  kind = nn.Transformer(3, 6, norm="post")
+  assert [block.options for block in blocks] == [kind] * 3
+  assert all(block.causal for block in blocks)
+  assert {block.memory_size for block in blocks} == {M}
+  assert {layer.dropout for layer in found.layers} == {0.25}
+  assert found.output_size == 6
+  half = make(decoder="transformer(heads=2)", compute_dtype="bfloat16")
+  assert isinstance(half.layers[-1], nn.LayerNorm)
+  assert half.layers[1].compute_dtype == "bfloat16"
+
+
+@pytest.mark.parametrize(
+  ("changes", "count"),
+  [
+    ({}, 1),
+    ({"num_layers": 3, "decoder": "input_feeding"}, 1),
+    ({"attention": "none"}, 0),
+    ({"decoder": "transformer(heads=2)", "num_layers": 3}, 3),
+  ],
+)
+def test_how_many_layers_attend(changes, count):
+  config = model(**changes)
+  assert decoders.attending_layers(config) == count
+
+  def carry():
+    layer = decoders.create(config)(3, M, KEY)
+    return layer.attend(layer.remember(jnp.ones((1, 2, M)))).initial_carry((1,))
+
+  found = jax.eval_shape(lambda: [looked_at(carry(), i) for i in range(count)])
+  assert len(found) == count
+  assert (jax.eval_shape(lambda: looked_at(carry())) is None) == (count == 0)
+  if count:
+    with pytest.raises(IndexError):
+      jax.eval_shape(lambda: looked_at(carry(), count))
+
+
 @pytest.mark.parametrize(
   ("attention", "spelt"),
   [
@@ -213,6 +277,17 @@ def test_every_option_is_spelt_out(attention, spelt):
   resolved = decoders.resolve(model(attention=attention))
   assert resolved.attention == spelt
   assert decoders.resolve(resolved) == resolved
+
+
+def test_a_transformer_is_spelt_out():
+  resolved = decoders.resolve(model(decoder="Transformer(2, window=128)"))
+  assert resolved.decoder == (
+    "transformer(heads=2, feed_forward=0, norm='pre', activation='gelu',"
+    " positions='rotary', window=128, max_length=1024, scale_inputs=False,"
+    " attention_dropout=0.0)"
+  )
+  assert decoders.resolve(resolved) == resolved
+  assert decoders.resolve(model()).decoder == "conditional"
 
 
 def test_a_run_saves_it_spelt_out():

@@ -30,8 +30,14 @@ MODELS = {
   "input feeding": ("input_feeding", "general"),
   "luong": ("luong", "multi_head(heads=2)"),
   "none": ("luong", "none"),
+  "transformer": ("transformer(heads=2, feed_forward=6, window=3)", "dot"),
 }
-ATTENDING = [name for name in MODELS if name != "none"]
+TRANSFORMER = {
+  "layer": "transformer_encoder(heads=2, feed_forward=6)",
+  "bridge": "none",
+  "deep_output": False,
+}
+RECURRENT = [name for name in MODELS if name not in ("none", "transformer")]
 
 
 def build(name="conditional", num_layers=1, **options):
@@ -50,6 +56,8 @@ def build(name="conditional", num_layers=1, **options):
       "gradient": "bptt",
     }
   )
+  if name == "transformer":
+    options = TRANSFORMER | options
   for field in ("layer", "cell"):
     config[field] = options.pop(field, config[field])
   options = {"embed_size": 3, "key": KEY} | options
@@ -138,7 +146,7 @@ def test_without_attention_the_encoder_is_heard(
     np.testing.assert_array_equal((a != b).any(axis=-1), SOURCES > 0)
 
 
-@pytest.mark.parametrize("name", ATTENDING)
+@pytest.mark.parametrize("name", RECURRENT)
 def test_a_decoder_that_attends_starts_from_the_source_too(name):
   params, apply = make(name)
   encode = jax.jit(
@@ -174,6 +182,47 @@ def test_a_learned_bridge_is_its_equation():
   kernel = model.bridge_map.kernel.get_value()
   carry = model.encode(SOURCE, SOURCES).carry
   close(carry[0].h, np.tanh(said @ kernel))
+
+
+@pytest.mark.usefixtures("nnx_mode")
+def test_a_matrix_crosses_a_learned_bridge():
+  cell = "linear_attention(heads=2)"
+  model = build("none", layer="rnn", cell=cell, bridge="learned")
+  (last,), _ = model.encoder(model.source_embed(SOURCE), lengths=SOURCES)
+  said = np.concatenate([x.reshape(B, -1) for x in last], axis=-1)
+  crossed = np.tanh(said @ model.bridge_map.kernel.get_value())
+  (carry,) = model.encode(SOURCE, SOURCES).carry
+  close(np.concatenate([x.reshape(B, -1) for x in carry], axis=-1), crossed)
+
+
+@pytest.mark.usefixtures("nnx_mode")
+def test_nothing_crosses_without_a_bridge():
+  """The encoder need not have a state; what is attended to is told."""
+  model = build("bahdanau", layer="feed_forward", bridge="none")
+  encoded = model.encode(SOURCE, SOURCES)
+  assert not hasattr(model, "bridge_map")
+  for leaf in jax.tree.leaves(encoded.carry):
+    assert (np.asarray(leaf) == 0).all()
+  _, one = model(SOURCE, SOURCES, INPUTS, LENGTHS)
+  _, other = model((SOURCE + 1) % SOURCE_V, SOURCES, INPUTS, LENGTHS)
+  told = (np.asarray(one != other) & valid()[..., None]).any(axis=(1, 2))
+  np.testing.assert_array_equal(told, (SOURCES > 0) & (LENGTHS > 0))
+
+
+@pytest.mark.usefixtures("nnx_mode")
+@pytest.mark.parametrize("tied", [False, True])
+def test_a_read_out_without_a_layer(tied):
+  options = {"deep_output": False, "tie_embeddings": tied, "embed_size": 4}
+  model = build("luong", dropout=0.5, **options)
+  encoded = model.encode(SOURCE, SOURCES)
+  decoder = model.decoder.attend(encoded.memory)
+  _, y = decoder(model.target_embed(INPUTS), encoded.carry, lengths=LENGTHS)
+  _, logits = model.write(encoded, INPUTS, LENGTHS)
+  assert not hasattr(model, "inner")
+  table = model.target_embed.embedding.get_value().T
+  close(logits, y @ (table if tied else model.head.kernel.get_value()))
+  _, noisy = model.write(encoded, INPUTS, LENGTHS, key=KEY)
+  assert not np.allclose(logits[valid()], noisy[valid()], atol=1e-3)
 
 
 @pytest.mark.parametrize("name", ["input feeding", "none"])
@@ -251,8 +300,9 @@ def test_step_by_step_is_teacher_forcing(name, num_layers):
 
 
 @pytest.mark.usefixtures("nnx_mode")
-def test_both_modes_of_flax():
-  params, apply = make(share_embeddings=True, sizes=(V, V))
+@pytest.mark.parametrize("name", ["conditional", "transformer"])
+def test_both_modes_of_flax(name):
+  params, apply = make(name, share_embeddings=True, sizes=(V, V))
   source = SOURCE % V
   _, logits = apply(params, source, SOURCES, INPUTS, LENGTHS)
   encoded = apply(params, source, SOURCES, method="encode")
@@ -320,6 +370,13 @@ def test_where_was_looked(carry, expected):
   assert looked_at(carry) == expected
 
 
+def test_where_a_named_layer_looked():
+  carry = (Carry(1, 2), (Carry(3), Carry(4, 5)), Carry(6, 7))
+  found = [looked_at(carry, layer) for layer in range(-3, 3)]
+  assert found == [2, 5, 7, 2, 5, 7]
+  assert looked_at(Carry(1), 5) is None
+
+
 @pytest.mark.parametrize(
   ("change", "message"),
   [
@@ -335,7 +392,29 @@ def test_where_was_looked(carry, expected):
     ),
     (
       {"layer": "feed_forward"},
-      "encoder ends with no state, expected a recurrent one",
+      "bridge is 'learned', expected 'none': the encoder ends with no state$",
+    ),
+    (
+      {"layer": "transformer(heads=2)", "bridge": "copy"},
+      "bridge is 'copy', expected 'none': the encoder ends with no state$",
+    ),
+    (
+      {"name": "transformer", "layer": "rnn", "bridge": "copy"},
+      "bridge is 'copy', expected 'none': the decoder starts from no state$",
+    ),
+    (
+      {"name": "transformer", "layer": "rnn", "bridge": "learned"},
+      "bridge is 'learned', expected 'none': the decoder starts from no state$",
+    ),
+    (
+      {"name": "none", "bridge": "none"},
+      "bridge is 'none', expected 'copy' or 'learned' for a decoder that does"
+      " not attend: it would know nothing of what was read$",
+    ),
+    (
+      {"deep_output": False, "tie_embeddings": True, "name": "none"},
+      "deep_output is False for a decoder of 4 features and tied embeddings of"
+      " 3, expected as many, or True$",
     ),
   ],
 )

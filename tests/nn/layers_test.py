@@ -5,9 +5,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
 from seqjax import GRU, LSTM, Stack, cells, nn
 from seqjax.cells import GRUParams
+from seqjax.models import layers
 from seqjax.recurrence.truncated import Truncated
 from tests.nn.building import layers_of
 from tests.nn.toy_attention import Attention
@@ -19,6 +21,16 @@ LENGTHS = jnp.array([7, 4, 1, 0])
 M = 2
 MEMORY = jax.random.normal(jax.random.key(2), (B, 5, M))
 SOURCES = jnp.array([5, 3, 0, 1])
+
+
+def transformer(positions, causal=True, memory_size=0, dropout=0.0, **options):
+  kind = nn.Transformer(2, 6, positions=positions, **options)
+  sizes = {"hidden_size": 4, "num_layers": 2, "dropout": dropout}
+  config = ConfigDict({**sizes, "compute_dtype": "float32"})
+  return layers.transformer(
+    kind, config, causal=causal, memory_size=memory_size
+  )(D, KEY)
+
 
 LAYERS = {
   "rnn": lambda: nn.RNN(LSTM(4), D, key=KEY),
@@ -38,6 +50,23 @@ LAYERS = {
   "attention on an rnn": lambda: nn.Sequential(
     [nn.RNN(GRU(4), D, key=KEY), Attention(4, 5, 3, key=KEY)], D
   ),
+  "layer norm": lambda: nn.LayerNorm(D),
+  "positions": lambda: nn.PositionalInput(
+    D, 4, positions="sinusoidal", scale=2.0, key=KEY
+  ),
+  "positions, learned": lambda: nn.PositionalInput(
+    D, D, positions="learned", dropout=0.5, key=KEY
+  ),
+  "transformer": lambda: transformer("rotary", dropout=0.5),
+  "transformer, window of 3": lambda: transformer(
+    "rotary_interleaved", window=3, norm="post", activation="relu"
+  ),
+  "transformer, window of 1": lambda: transformer("none", window=1),
+  "transformer, added positions": lambda: transformer(
+    "sinusoidal", attention_dropout=0.5, scale_inputs=True
+  ),
+  "transformer, both ways": lambda: transformer("learned", causal=False),
+  "transformer decoder": lambda: transformer("rotary", window=3, memory_size=M),
   "conditional": lambda: nn.AttendingRNN(
     cells.Conditional(LSTM(4), LSTM(4), cells.Additive(3, coverage=True), M),
     D,
@@ -58,6 +87,13 @@ LAYERS = {
     D,
   ),
 }
+NOISY = {
+  "sequential",
+  "both ways, twice",
+  "positions, learned",
+  "transformer",
+  "transformer, added positions",
+}
 CAUSAL = [name for name in LAYERS if "bi" not in name and "both" not in name]
 
 
@@ -72,7 +108,8 @@ def inputs(seed=1):
 
 
 def close(found, expected):
-  chex.assert_trees_all_close(found, expected, rtol=1e-5, atol=1e-6)
+  # Of numbers about 1: what a norm subtracts and divides is off by as much.
+  chex.assert_trees_all_close(found, expected, rtol=1e-5, atol=5e-6)
 
 
 @pytest.mark.usefixtures("nnx_mode")
@@ -155,6 +192,9 @@ def test_a_reset_begins_again(name):
     if layer.causal:
       close(outputs[row, at:length], after)
       close(outputs[row, :at], plain[row, :at])
+    elif "transformer" in name:
+      close(outputs[row, at:length], after)
+      close(outputs[row, :at], alone(x[row : row + 1, :at])[1][0])
     elif name == "bidirectional":
       size = layer.forward.output_size
       close(outputs[row, at:length, :size], after[:, :size])
@@ -169,8 +209,7 @@ def test_only_a_key_makes_noise(name):
   np.testing.assert_array_equal(layer(x)[1], layer(x)[1])
   noisy = layer(x, key=KEY)[1]
   np.testing.assert_array_equal(noisy, layer(x, key=KEY)[1])
-  drops = isinstance(layer, nn.Sequential) and layer.dropout > 0
-  assert np.allclose(noisy, layer(x)[1], atol=1e-6) != drops
+  assert np.allclose(noisy, layer(x)[1], atol=1e-6) != (name in NOISY)
 
 
 @pytest.mark.parametrize("name", sorted(set(LAYERS) - set(CAUSAL)))

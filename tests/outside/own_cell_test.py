@@ -106,7 +106,14 @@ def test_every_method_that_fits_runs_it(cell):
 
   with jax.numpy_rank_promotion("allow"):  # as where a user runs it
     expected = loss(loop)(params, inputs)
-    for method in (*ALWAYS, "fused", "associative", "cudnn", "pallas"):
+    for method in (
+      *ALWAYS,
+      "fused",
+      "associative",
+      "quadratic",
+      "cudnn",
+      "pallas",
+    ):
       run = lambda p, x, m=method: seqjax.unroll(cell, p, x, method=m)
       if method in RUNS[cell]:
         found = loss(run)(params, inputs)

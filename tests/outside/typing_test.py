@@ -50,6 +50,7 @@ CELLS = {
   "MinGRU(2)": ("MinGRUParams", "LinearCarry"),
   "MinLSTM(2)": ("MinLSTMParams", "LinearCarry"),
   "LRU(2, 2)": ("LRUParams", "LRUCarry"),
+  "LinearAttention(2, 2)": ("LinearAttentionParams", "LinearAttentionCarry"),
   "Stack((LSTM(2), GRU(2)))": ("tuple[Any, ...]", "tuple[Any, ...]"),
   "Residual(LSTM(2))": ("LSTMParams", "LSTMCarry"),
   "LearnedCarry(LSTM(2))": (

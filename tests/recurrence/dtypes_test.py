@@ -40,6 +40,8 @@ def test_init(name, dtype):
     ("Zoneout", "checkpointed"),
     ("GRU", "newton"),
     ("LRU", "associative"),
+    ("LinearAttention", "associative"),
+    ("LinearAttention", "quadratic"),
     ("RecurrentDropout", "fused"),
   ],
 )

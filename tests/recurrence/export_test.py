@@ -17,6 +17,7 @@ ROWS = [
   ("Stack", "fused"),
   ("LearnedCarry, linear", "checkpointed"),
   ("RecurrentDropout", "scan"),
+  ("LinearAttention", "quadratic"),
 ]
 
 

@@ -8,7 +8,8 @@ import pytest
 import seqjax
 from seqjax import GRU, LSTM, Elman
 from seqjax.recurrence import bidirectional
-from tests.table import CELLS, METHODS, runs
+from tests import table
+from tests.table import CELLS, METHODS
 
 T, D = 6, 3
 
@@ -21,7 +22,7 @@ def make(cell, batch=2):
 @pytest.mark.parametrize("method", METHODS)
 def test_a_reset_takes_effect_at_its_own_step(method):
   """Not one step late: the first step of a segment sees the fresh carry."""
-  name = "LSTM" if runs(method, "LSTM") else "LRU"
+  name = table.first_cell(method)
   cell = CELLS[name]
   params, inputs = make(cell)
   resets = np.zeros((2, T), bool)
@@ -92,7 +93,14 @@ def test_normalisation_of_padding_has_finite_gradients(name):
 
 
 def test_fully_padded_rows_give_zeros_and_finite_gradients():
-  for name in ("LSTM", "LayerNormGRU", "MinLSTM", "LRU", "Zoneout"):
+  for name in (
+    "LSTM",
+    "LayerNormGRU",
+    "MinLSTM",
+    "LRU",
+    "LinearAttention",
+    "Zoneout",
+  ):
     cell = CELLS[name]
     params, inputs = make(cell)
 

@@ -29,6 +29,7 @@ ROWS = [
   ("Elman", "newton"),
   ("GRU", "truncated"),
   ("GRU", BOTH),
+  ("LinearAttention", "quadratic"),
 ]
 # That the types are left alone on the inside is the same for all methods.
 CASES = [

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import seqjax
 from seqjax.cells import GRU, LSTM, Stack, base
 from seqjax.recurrence import Auto, Scan, newton_report
+from seqjax.recurrence.unroll import resolve_method
 from tests import table
 from tests.table import CELLS, METHODS, runs
 
@@ -156,7 +157,7 @@ def test_conformance(name, method, reverse):
   cell = CELLS[name]
   if not runs(method, name):
     params, inputs, _ = make(cell)
-    reason = "method '(fused|associative)' needs a"
+    reason = "method '(fused|associative|quadratic)' needs a"
     with pytest.raises(ValueError, match=reason) as error:
       seqjax.unroll(cell, params, inputs, method=METHODS[method])
     assert "\n" not in str(error.value)
@@ -196,7 +197,7 @@ def test_streaming_is_the_whole_run(name):
   step = jax.jit(cell.step)
   for t in range(T):
     carry, output = step(params, carry, inputs[:, t])
-    np.testing.assert_allclose(output, whole[:, t], atol=1e-6)
+    np.testing.assert_allclose(output, whole[:, t], rtol=1e-5, atol=1e-6)
   chex.assert_trees_all_close(carry, whole_carry, atol=1e-6)
 
 
@@ -373,6 +374,7 @@ def test_gradient_is_the_finite_difference(name):
     *[("LRU", m) for m in METHODS if runs(m, "LRU")],
     *[(name, "scan") for name in ("GRU", "GRU, original", "MGU", "IndRNN")],
     *[(name, "scan") for name in ("LayerNormLSTM", "MinGRU", "Zoneout")],
+    *[("LinearAttention", m) for m in ("scan", "associative", "quadratic")],
   ],
 )
 def test_bfloat16_carry_keeps_its_dtype(name, method):
@@ -411,7 +413,7 @@ def test_batch_axes_of_any_number(name):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_no_time_steps(method):
-  name = "LSTM" if runs(method, "LSTM") else "LRU"
+  name = table.first_cell(method)
   cell = CELLS[name]
   params, inputs, carry = make(cell)
   new_carry, outputs = seqjax.unroll(
@@ -430,10 +432,13 @@ def test_no_time_steps(method):
     ("LRU", "gpu", 10_000, "associative"),
     ("LRU", "tpu", 64, "associative"),
     ("LRU", "gpu", 63, "scan"),
+    ("LinearAttention", "cpu", 1, "quadratic"),
+    ("LinearAttention", "gpu", 10_000, "quadratic"),
   ],
 )
 def test_auto(name, backend, time, expected):
-  assert Auto().choose(CELLS[name], backend, time) == METHODS[expected]
+  chosen = Auto().choose(CELLS[name], backend, time)
+  assert chosen == resolve_method(expected)
 
 
 @settings(max_examples=40)

@@ -1,5 +1,7 @@
 """The language model as a task: loss, evaluation, generation."""
 
+import json
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ from seqjax.data import batching
 from seqjax.errors import InputError
 from seqjax.models.layers import CELLS
 from seqjax.tasks import base
-from seqjax.train import loop
+from seqjax.train import evaluation, loop
 from seqjax.train.shardings import make_shardings
 from tests.train.loop_test import tiny
 
@@ -91,6 +93,132 @@ def test_training_loss_is_the_mean_and_hands_the_carry_on(made):
   np.testing.assert_allclose(total_1 + total_2, total, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+  ("layer", "window", "context", "rows"),
+  [
+    ("rnn", 8, 4, 3),
+    ("rnn", 7, 6, 4),
+    ("rnn", 5, 1, 2),
+    ("transformer(heads=2)", 8, 4, 3),
+  ],
+)
+def test_evaluation_slides(path, layer, window, context, rows):
+  """The plain definition: each target after exactly what its window holds."""
+  task = base.create(
+    tiny(
+      data={"path": path},
+      model={"layer": layer},
+      eval_window=window,
+      eval_context=context,
+      eval_batch_size=rows,
+    )
+  )
+  params = task.init(jax.random.key(0))
+  tokens = task.tokens.encode(task.parts.validation)
+  apply = jax.jit(lambda inputs: task.apply(params, inputs[None])[1][0, -1])
+  nats = []
+  for at in range(1, len(tokens)):
+    first = 0
+    while first + window < at:
+      first += window - context
+    assert at - first > context or not first
+    nats.append(-jax.nn.log_softmax(apply(tokens[first:at]))[tokens[at]])
+  loss = evaluate(task, params)["loss"]
+  np.testing.assert_allclose(loss, np.mean(nats), rtol=1e-5)
+  assert task.evaluation_carry(params) == ()
+  assert (
+    len({b.inputs.shape for b in task.evaluation_batches("validation")}) == 1
+  )
+
+
+def test_windows_that_start_empty(path, made):
+  """No carry is kept; each window is a sequence of its own."""
+  task, params = made
+  empty = base.create(tiny(data={"path": path}, carry_over=False))
+  batches = empty.train_batches()
+  next(batches)
+  batch = next(batches)
+  assert empty.initial_carry(params) == ()
+  (total, count), _, carry = empty.loss(params, batch, (), None)
+  assert carry == ()
+  assert count == batch.inputs.size
+  sums = 0.0
+  for inputs, targets in zip(batch.inputs, batch.targets, strict=True):
+    _, logits = empty.apply(params, inputs[None])
+    log_probs = jax.nn.log_softmax(logits[0])
+    sums -= log_probs[np.arange(len(targets)), targets].sum()
+  np.testing.assert_allclose(total, sums, rtol=1e-5)
+  # Handed on it is another loss.
+  _, _, after = task.loss(params, batch, task.initial_carry(params), None)
+  (other, _), _, _ = task.loss(params, batch, after, None)
+  assert abs(other - total) > 1e-4 * total
+  # The first window of an epoch starts empty either way.
+  first = next(task.train_batches())
+  (one, _), _, _ = task.loss(params, first, after, None)
+  (two, _), _, _ = empty.loss(params, first, (), None)
+  np.testing.assert_allclose(one, two, rtol=1e-5)
+
+
+def test_what_the_carry_does_follows_the_layer():
+  """One word exchanges the family; what is set stays."""
+  fields = "carry_over", "eval_window", "eval_context"
+
+  def read(**changes):
+    config = base.resolve(tiny(**changes))
+    return tuple(json.loads(config.to_json())[field] for field in fields)
+
+  assert read() == (True, 256, 0)
+  assert read(window=16, eval_window=9) == (True, 9, 0)
+  assert read(carry_over=False, eval_context=2) == (False, 256, 2)
+  attention = {"layer": "transformer"}
+  assert read(model=attention) == (False, 8, 4)
+  options = {"layer": "transformer(heads=2)"}
+  assert read(window=11, model=options) == (False, 11, 5)
+  assert read(model=attention, eval_window=20) == (False, 20, 10)
+  assert read(model=attention, eval_context=0) == (False, 8, 0)
+  assert read(model=attention, carry_over=True) == (True, 8, 4)
+  config = tiny(model=attention)
+  with config.unlocked():
+    config.model.layer = "rnn"
+  assert base.resolve(config).carry_over
+
+
+@pytest.mark.parametrize(
+  ("changes", "said"),
+  [
+    (
+      {},
+      "the carry crosses training windows, the carry crosses evaluation"
+      " windows",
+    ),
+    (
+      {"carry_over": False, "eval_window": 8, "eval_context": 4},
+      "training windows start empty, evaluation after 4 chars or more",
+    ),
+  ],
+)
+def test_the_context_stands_beside_the_figures(
+  path, tmp_path, capsys, changes, said
+):
+  config = tiny(
+    data={"path": path},
+    steps=4,
+    eval_every=2,
+    checkpoint_every=2,
+    probes={"gradients_every": 2},
+    **changes,
+  )
+  loop.train(config, tmp_path)
+  lines = capsys.readouterr().out.splitlines()
+  told = [line for line in lines if "validation loss" in line]
+  assert len(told) == 2
+  assert all(line.endswith(f"({said})") for line in told)
+  evaluation.evaluate(*loop.load(tmp_path), tmp_path)
+  lines = capsys.readouterr().out.splitlines()
+  for split in ("validation", "test"):
+    assert f"{split}: {said}" in lines
+
+
 def test_generation(made):
   task, params = made
   (text,) = task.generate(params, prompt="to be", num_tokens=40, seed=3)
@@ -149,6 +277,11 @@ def test_bad_generation_options(made, options, message):
   ("changes", "message"),
   [
     ({"window": 0}, "config.window is 0"),
+    ({"eval_context": -1}, "config.eval_context is -1, expected a whole"),
+    (
+      {"eval_context": 9, "eval_window": 9},
+      "config.eval_context is 9, expected less than config.eval_window = 9",
+    ),
     ({"model": {"dropout": 1.0}}, "config.model.dropout is 1.0"),
     ({"model": {"embed_size": -1}}, "config.model.embed_size is -1"),
     ({"model": {"num_layers": 0}}, "config.model.num_layers is 0"),

@@ -1,5 +1,7 @@
 """Translation: what a run makes of sentences, and what it is measured by."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -255,6 +257,90 @@ def test_a_decoder_that_attends_afterwards(tmp_path):
   task, params, _ = loop.load(tmp_path)
   (found,) = task.search(params, SENTENCES[:1], looks=True)
   assert found[0].weights is not None
+
+
+TRANSFORMER = {
+  "model.layer": "transformer_encoder(heads=2)",
+  "model.decoder": "transformer(heads=2)",
+  "model.bridge": "none",
+  "model.deep_output": False,
+}
+
+
+def test_transformers_on_both_sides(tmp_path):
+  """Trained, searched, and looked into."""
+  assert loop.train(small("translate", **TRANSFORMER), tmp_path) == 0
+  task, params, _ = loop.load(tmp_path)
+  assert (tmp_path / "showcase" / "alignment.png").exists()
+  together = task.translate(params, SENTENCES)
+  assert together[1] == ""
+  assert together[0] == task.translate(params, SENTENCES[:1])[0]
+
+
+def test_the_layer_that_is_looked_at_is_named():
+  """It changes what is drawn, not what is written."""
+  found = []
+  for layer in (-1, 0):
+    changes = {"decode.alignment_layer": layer, "model.num_layers": 2}
+    config = small("translate", **TRANSFORMER, **changes)
+    task = base.create(base.resolve(config))
+    params = jax.jit(task.init)(jax.random.key(0))
+    ((one,),) = task.search(params, SENTENCES[:1], beam=1, looks=True)
+    np.testing.assert_allclose(one.weights.sum(axis=1), 1, rtol=1e-5)
+    found.append(one)
+  assert found[0].text == found[1].text
+  assert np.abs(found[0].weights - found[1].weights).max() > 1e-4
+
+
+def test_a_cache_is_no_wider_than_a_search_is_long():
+  config = small("translate", **TRANSFORMER)
+  task = base.create(base.resolve(config))
+  batch = batch_of(task)
+  size = task._lengths(*task._inputs(batch))["size"]
+  assert size < 256
+  search = lambda params: task._search(
+    params, *task._inputs(batch), beam=3, n_best=1
+  )
+  text = str(jax.make_jaxpr(search)(task.shapes))
+  # Rows x beam, heads, W, features of a head.
+  assert re.search(rf"\[24,\d+,{size},\d+\]", text)
+  assert not re.search(r"\[24,\d+,256,\d+\]", text)
+
+
+@pytest.mark.parametrize(
+  ("changes", "message"),
+  [
+    (
+      {"decode.alignment_layer": 1},
+      "config.decode.alignment_layer is 1, expected -1 to 0: 1 of the decoder's"
+      " layers attend$",
+    ),
+    (
+      {**TRANSFORMER, "model.num_layers": 2, "decode.alignment_layer": -3},
+      "config.decode.alignment_layer is -3, expected -2 to 1: 2 of",
+    ),
+    ({"model.output_dropout": 1.0}, "config.model.output_dropout is 1.0, exp"),
+  ],
+)
+def test_fields_that_are_refused(changes, message):
+  with pytest.raises(InputError, match=message) as error:
+    base.create(small("translate", **changes))
+  assert "\n" not in str(error.value)
+
+
+def test_dropout_outside_of_layers_has_a_field_of_its_own():
+  """It is as that of the layers unless it is set."""
+  rates = lambda **changes: tuple(
+    base.resolve(small("translate", **changes)).model[name]
+    for name in ("dropout", "output_dropout")
+  )
+  assert rates(**{"model.dropout": 0.3}) == (0.3, 0.3)
+  changes = {"model.output_dropout": 0.0, "model.dropout": 0.3}
+  assert rates(**changes) == (0.3, 0.0)
+  task, found = base.create(small("translate", **changes)), []
+  build = lambda: found.append(task.build(jax.random.key(0)).dropout)
+  jax.eval_shape(build)
+  assert found == [0.0]
 
 
 def test_without_attention(tmp_path):

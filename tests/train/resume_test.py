@@ -91,9 +91,9 @@ def final_state(workdir):
   return {**found, "best": np.array(list(best.values()))}
 
 
-def assert_same_state(a, b):
+def assert_same_state(a, b, holds="recurrent_kernel"):
   assert a.keys() == b.keys()
-  assert any("recurrent_kernel" in name for name in a)
+  assert any(holds in name for name in a)
   for name in a:
     assert a[name].tobytes() == b[name].tobytes(), name
 
@@ -149,6 +149,24 @@ def test_kill_at_any_moment(whole_run, tmp_path):
   assert len(records[0]) == STEPS // 2
   assert {s for s, _ in records[1]} >= {s for s, _ in records[0]}
   assert len(records[1]) == len({s for s, _ in records[1]})
+
+
+def test_a_transformer_goes_on(tmp_path):
+  """Its cache crosses the windows here, and is part of what is saved."""
+  options = "transformer(heads=2, window=24)"
+  flags = [f"--config.model.layer={options}", "--config.carry_over=True"]
+  whole, killed = tmp_path / "whole", tmp_path / "killed"
+  finish(whole, *flags)
+  for step in (4, 26):
+    process = start(killed, *flags)
+    run_until(process, lambda line, n=step: line.startswith(f"step {n}/"))
+    kill(process)
+  finish(killed, *flags)
+  expected = final_state(whole)
+  held = [leaf for name, leaf in expected.items() if "position" in name]
+  assert len(held) == 3  # of the inputs, and of two blocks
+  assert all((leaf == STEPS * 16).all() for leaf in held)
+  assert_same_state(final_state(killed), expected, holds="position")
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])

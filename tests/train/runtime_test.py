@@ -4,7 +4,9 @@ import subprocess
 import sys
 
 import pytest
+from ml_collections import ConfigDict
 
+from seqjax import config as settings
 from seqjax.train import runtime
 
 
@@ -23,6 +25,25 @@ from seqjax.train import runtime
 )
 def test_devices(batch_size, cores, expected):
   assert runtime.cpu_devices(batch_size, cores) == expected
+
+
+@pytest.mark.parametrize(
+  ("model", "expected"),
+  [
+    ({"layer": "rnn"}, True),
+    ({"layer": "transformer(heads=2)"}, False),
+    ({"layer": "transformer_encoder", "decoder": "conditional"}, True),
+    ({"layer": "transformer_encoder", "decoder": "transformer()"}, False),
+    ({}, True),
+    (None, True),
+  ],
+)
+def test_only_a_loop_is_split(model, expected):
+  """A Transformer's products share the cores on one device."""
+  config = ConfigDict({} if model is None else {"model": model})
+  assert settings.recurrent(config) == expected
+  devices = runtime.cpu_devices(64, 2, recurrent=settings.recurrent(config))
+  assert devices == (2 if expected else 1)
 
 
 def test_devices_of_this_process():

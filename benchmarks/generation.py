@@ -1,0 +1,30 @@
+"""Sampling from a GPT with its cache, beside a cached loop in PyTorch.
+
+  python -m benchmarks.generation --python pytorch=PATH
+
+256 tokens of one row and of 32, by the GPT of `benchmarks.transformer` of size
+256: one step a token. seqjax is `decode.sampling.sample`, one compiled loop
+over a ring of keys and values; PyTorch a loop in Python over arrays that were
+made once.
+"""
+
+from benchmarks import harness, transformer
+
+BATCHES = (1, 32)
+
+
+def main():
+  parser = harness.parser(__doc__)
+  parser.set_defaults(peers=transformer.PEERS)
+  options = parser.parse_args()
+  rows = []
+  for batch in BATCHES:
+    case = transformer.case(256, batch)
+    found = harness.measure(case, "generate", options)
+    print(transformer.table(found, "a sample"), flush=True)
+    rows += found
+  harness.finish(rows, options)
+
+
+if __name__ == "__main__":
+  main()
