@@ -8,7 +8,9 @@ the run directory. Cells are freshly initialised, inputs standard normal. One
 minute on 2 CPU cores.
 
 Variants: cells (default); grid, the Elman cell with every activation and
-initialisation.
+initialisation; families, three cells beside causal Transformers.
+
+A Transformer beside them: --config=experiments/gradient_norms.py:families.
 
 A cell of your own: a copy of this file with another entry in `config.cells`;
 or by a flag: --config.cells.gru.cell="lstm(forget_bias=3.0)".
@@ -16,7 +18,7 @@ or by a flag: --config.cells.gru.cell="lstm(forget_bias=3.0)".
 
 from ml_collections import config_dict
 
-VARIANTS = ("cells", "grid")
+VARIANTS = ("cells", "grid", "families")
 
 
 def get_config(variant="cells"):
@@ -38,7 +40,24 @@ def get_config(variant="cells"):
   entry = lambda label, cell: config_dict.ConfigDict(
     {"label": label, "cell": cell}
   )
+  config.model.dropout = 0.0
   config.cells = config_dict.ConfigDict()
+  # Label, kind of layer, and how many.
+  config.layers = config_dict.ConfigDict()
+  if variant == "families":
+    config.cells.elman = entry("Elman tanh, orthogonal", "elman")
+    config.cells.lstm = entry("LSTM, forget bias 1", "lstm")
+    config.cells.min_gru = entry("MinGRU", "min_gru")
+    for window in (1024, 64):
+      options = f"heads=4, window={window}"
+      config.layers[f"transformer_{window}"] = config_dict.ConfigDict(
+        {
+          "label": f"Transformer, 4 blocks, window {window}",
+          "layer": f"transformer({options})",
+          "num_layers": 4,
+        }
+      )
+    return config
   if variant == "grid":
     for activation in ("tanh", "relu", "sigmoid"):
       for init in ("glorot_uniform", "orthogonal", "identity"):

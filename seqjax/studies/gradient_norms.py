@@ -1,21 +1,31 @@
 """A sweep of the gradient laboratory over cells: pictures and verdicts.
 
-Not trained: `run` measures freshly initialised cells and writes into the run
+Beside the cells there may be layers of another family. Of a Transformer the
+gradient is that of what its first block reads, the stream to which every block
+adds: all that a step has to say to later ones.
+
+Not trained: `run` measures what is freshly initialised and writes into the run
 directory `gradients.npz`, `metrics.jsonl`, `gradient_lag` and `gradient_length`
 as PNG and SVG, and `report.html`, one file to open or send.
 """
 
 import pathlib
 import time
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 
 from seqjax import config as settings
-from seqjax import files
+from seqjax import files, nn
+from seqjax.cells import Cell
 from seqjax.config import Config
 from seqjax.errors import InputError
-from seqjax.gradients import sweep
+from seqjax.gradients import norms, sweep
 from seqjax.gradients.verdict import geometric_mean, memory_horizon, verdict
+from seqjax.models import layers
 from seqjax.show import gradients, page
 from seqjax.studies import base
 
@@ -31,28 +41,34 @@ def check(config: Config) -> None:
   settings.at_least(config, 0, "seed")
   settings.at_least(config, 0.0, "clip_norm", "horizon")
   base.cells(config)
+  for entry in config.layers.values():
+    layers.create(config.model, layer=entry.layer, num_layers=entry.num_layers)
 
 
 def run(config: Config, directory: pathlib.Path) -> None:
-  """Measures every cell of the config and writes the report.
+  """Measures every cell and every layer of the config, writes the report.
 
   Raises:
     InputError: see `check`.
   """
   check(config)
-  made = base.cells(config)
+  made: dict[str, Any] = base.cells(config)
+  made |= {entry.label: entry for entry in config.layers.values()}
   results, records = {}, []
-  for index, (label, cell) in enumerate(made.items()):
+  for index, (label, what) in enumerate(made.items()):
     begin = time.monotonic()
-    measured = sweep.measure(
-      cell,
-      seed=config.seed,
-      num_seeds=config.num_seeds,
-      input_size=config.input_size,
-      batch_size=config.batch_size,
-      lengths=tuple(config.lengths),
-      clip_norm=config.clip_norm,
-    )
+    if isinstance(what, Cell):
+      measured = sweep.measure(
+        what,
+        seed=config.seed,
+        num_seeds=config.num_seeds,
+        input_size=config.input_size,
+        batch_size=config.batch_size,
+        lengths=tuple(config.lengths),
+        clip_norm=config.clip_norm,
+      )
+    else:
+      measured = _measure_layers(what, config)
     results[label] = measured
     record = _record(label, measured, config.horizon)
     records.append(record)
@@ -70,15 +86,60 @@ def run(config: Config, directory: pathlib.Path) -> None:
     found = measured.over_length
     for name in ("lengths", "total", "clipped", "was_clipped"):
       arrays[f"{label}/{name}"] = getattr(found, name)
-    for name, value in found.parameters._asdict().items():
-      if value is not None:
-        arrays[f"{label}/parameters/{name}"] = value
+    if found.parameters is not None:
+      for name, value in found.parameters._asdict().items():
+        if value is not None:
+          arrays[f"{label}/parameters/{name}"] = value
   np.savez_compressed(directory / "gradients.npz", **arrays)
   files.write_records(directory, records)
   _draw(directory, results, config)
   _write_page(directory, records, config)
   print(f"Report written to {directory / 'report.html'}")
   print(f"Gradient over lag: {directory / 'gradient_lag.png'}")
+
+
+def _measure_layers(entry: Config, config: Config) -> sweep.Measured:
+  """What `sweep.measure` does for a cell, for layers; no exponents."""
+  make = layers.create(
+    config.model, layer=entry.layer, num_layers=entry.num_layers
+  )
+  longest, rows = max(config.lengths), config.batch_size
+  found = []
+  for key in jax.random.split(jax.random.key(config.seed), config.num_seeds):
+    key_p, key_x, key_v = jax.random.split(key, 3)
+    layer = make(config.input_size, key_p)
+    params, apply = nn.functionalize(layer)
+    inputs = jax.random.normal(key_x, (rows, longest, config.input_size))
+    direction = norms.random_direction(key_v, layer.output_size)
+
+    @jax.jit
+    def over_time(params, inputs, apply=apply, direction=direction):
+      return apply(params, inputs, direction, method="gradient_norms")
+
+    @jax.jit
+    @jax.grad
+    def gradient(params, inputs, length, apply=apply, direction=direction):
+      _, outputs = apply(params, inputs, lengths=jnp.full((rows,), length))
+      return direction(outputs[:, length - 1]).mean()
+
+    lowest = over_time(params, inputs)["layer 0"]
+    total = jnp.stack(
+      [
+        optax.tree.norm(gradient(params, inputs, length))
+        for length in config.lengths
+      ]
+    )
+    over_length = norms.NormsOverLength(
+      jnp.array(config.lengths),
+      total,
+      jnp.minimum(total, config.clip_norm),
+      total > config.clip_norm,
+      None,
+    )
+    found.append(
+      sweep.Measured(norms.by_lag(lowest), over_length, jnp.array(jnp.nan))
+    )
+  return jax.tree.map(lambda *leaves: np.stack(leaves), *found)
 
 
 def _record(label, measured, share):
@@ -95,8 +156,10 @@ def _record(label, measured, share):
     "first_bad": found.first_bad,
     "horizon": memory_horizon(norms, share),
     "longest": norms.shape[-1],
-    # -inf, which JSON does not know: nothing of the first state is left.
+    # JSON knows neither -inf, nothing of the first state is left, nor NaN,
+    # there is no state.
     "lyapunov": exponent if np.isfinite(exponent) else None,
+    "has_state": not np.isnan(exponent),
     "clipped_share": float(measured.over_length.was_clipped.mean()),
   }
 
@@ -130,7 +193,7 @@ def _write_page(directory, records, config) -> None:
     f" {config.num_seeds} seeds of {config.batch_size} rows of standard normal"
     f" inputs, {max(config.lengths)} steps. The loss is a random direction of"
     " the last output, the gradient is that of the whole carry, relative to lag"
-    " 0. Geometric means."
+    " 0; of a Transformer that of what its first block reads. Geometric means."
   )
   header = [
     "cell",
@@ -174,4 +237,6 @@ def _horizon(record) -> str:
 
 def _exponent(record) -> str:
   value = record["lyapunov"]
+  if not record["has_state"]:
+    return "none"
   return "-inf" if value is None else f"{value:+.4f}"

@@ -60,6 +60,33 @@ def test_a_sweep_leaves_everything(tmp_path, capsys):
   assert "[2/2] LSTM, forget bias 1" in capsys.readouterr().out
 
 
+def test_a_transformer_beside_a_cell(tmp_path):
+  """Its window says how far back anything arrives, and one norm is checked."""
+  config = experiments.load("gradient_norms:families")
+  with config.unlocked():
+    config.num_seeds, config.batch_size, config.lengths = 2, 3, (4, 24)
+    config.input_size = config.model.hidden_size = 8
+    del config.cells["elman"], config.cells["min_gru"]
+    del config.layers["transformer_1024"]
+    config.layers.transformer_64.layer = "transformer(heads=2, window=6)"
+    config.layers.transformer_64.num_layers = 2
+  gradient_norms.run(config, tmp_path)
+  records = [
+    json.loads(line)
+    for line in (tmp_path / "metrics.jsonl").read_text().splitlines()
+  ]
+  label = "Transformer, 4 blocks, window 64"
+  assert [r["cell"] for r in records] == ["LSTM, forget bias 1", label]
+  assert [r["has_state"] for r in records] == [True, False]
+  with np.load(tmp_path / "gradients.npz") as arrays:
+    norms = arrays[f"{label}/lag_norms"]
+    assert norms.shape == arrays["LSTM, forget bias 1/lag_norms"].shape
+    assert (norms[..., :11] > 0).all()  # 2 blocks of 5 steps back each
+    assert (norms[..., 11:] == 0).all()
+    assert arrays[f"{label}/total"].shape == (2, 2)
+    assert (arrays[f"{label}/total"] > 0).all()
+
+
 @pytest.mark.parametrize(
   ("change", "message"),
   [
