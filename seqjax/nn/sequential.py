@@ -4,17 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import nnx
 
-from seqjax.cells import Stack, base
-from seqjax.gradients.norms import (
-  hidden_gradient_norms,
-  together,
-  vector_norm,
-)
+from seqjax.cells import base
+from seqjax.nn import stack_norms
 from seqjax.nn.dropout import dropout as drop
-from seqjax.nn.layers import RNN, Layer, valid_only
+from seqjax.nn.layers import Layer, valid_only
 
 
 class Sequential(Layer[tuple[Any, ...]]):
@@ -97,54 +92,9 @@ class Sequential(Layer[tuple[Any, ...]]):
     return self.layers[-1].last(outputs, lengths)
 
   def gradient_norms(self, inputs, step_loss, *, carry=None, lengths=None):
-    """`{"layer 0": ...}` of recurrent layers; else those of the top layer.
-
-    Of residual layers, |dL/dx_t|, x_t what such a layer reads at step t: of the
-    lowest all that a step has to say, of the highest almost all of it to
-    itself.
-    """
+    """See `stack_norms.gradient_norms`."""
     if not self.layers:
       return super().gradient_norms(inputs, step_loss)
-    if any(layer.residual for layer in self.layers):
-      return self._stream_norms(inputs, step_loss, carry, lengths)
-    layers = [layer for layer in self.layers if isinstance(layer, RNN)]
-    if len(layers) == len(self.layers):
-      norms = hidden_gradient_norms(
-        Stack(tuple(layer.cell for layer in layers)),
-        tuple(layer.params.get_value() for layer in layers),
-        inputs,
-        step_loss,
-        lengths=lengths,
-        initial_carry=carry,
-      )
-      return {f"layer {i}": together(layer) for i, layer in enumerate(norms)}
-    *below, top = self.layers
-    starts = (None,) * len(self.layers) if carry is None else carry
-    for layer, start in zip(below, starts, strict=False):
-      _, inputs = layer(inputs, start, lengths=lengths)
-    return top.gradient_norms(
-      inputs, step_loss, carry=starts[-1], lengths=lengths
+    return stack_norms.gradient_norms(
+      self.layers, inputs, step_loss, carry=carry, lengths=lengths
     )
-
-  def _stream_norms(self, inputs, step_loss, carry, lengths):
-    starts = (None,) * len(self.layers) if carry is None else carry
-    batch, time, _ = inputs.shape
-    ends = jnp.full((batch,), time) if lengths is None else lengths
-    at_end = jnp.arange(time)[:, None] == ends[None] - 1
-
-    def loss(taps):
-      x, left = inputs, list(taps)
-      for layer, start in zip(self.layers, starts, strict=True):
-        if layer.residual:
-          x = x + left.pop(0)
-        _, x = layer(x, start, lengths=lengths)
-      losses = step_loss(jnp.moveaxis(x, 1, 0))
-      return jnp.where(at_end, losses, 0.0).sum()
-
-    residual = [layer for layer in self.layers if layer.residual]
-    zeros = [
-      jnp.zeros((batch, time, layer.output_size), inputs.dtype)
-      for layer in residual
-    ]
-    grads = jax.grad(loss)(zeros)
-    return {f"layer {i}": vector_norm(grad) for i, grad in enumerate(grads)}
