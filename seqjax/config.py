@@ -265,8 +265,7 @@ def windows(config: Config, *, eval_window: int) -> dict[str, Any]:
 
   def follow(recurrent, transformer):
     def choose(value, layer, other):
-      kind = layer.partition("(")[0].strip()
-      return other if kind == "transformer" else value
+      return other if _is_transformer(layer) else value
 
     op = _Op(choose, (layer, transformer))
     return config_dict.FieldReference(recurrent, op=op)
@@ -287,8 +286,12 @@ def recurrent(config: Config) -> bool:
   """
   model = config.get("model") or {}
   kinds = [model[field] for field in ("layer", "decoder") if field in model]
-  attends = [isinstance(k, str) and k.startswith("transformer") for k in kinds]
-  return not attends or not all(attends)
+  return not kinds or not all(map(_is_transformer, kinds))
+
+
+def _is_transformer(kind: Any) -> bool:
+  """Of a call as `models.layers` reads it: without case and underscores."""
+  return str(kind).strip().replace("_", "").lower().startswith("transformer")
 
 
 def probes() -> config_dict.ConfigDict:

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from seqjax.cells import base, layer_norm
-from seqjax.nn.layers import Layer, valid_only
+from seqjax.nn.feed_forward import EveryStep
 from seqjax.nn.parameters import Parameters
 
 
@@ -31,28 +31,13 @@ def normalize(params: NormParams, x: jax.Array) -> jax.Array:
   return base.add_bias(layer_norm.normalize(x, params.scale), params.bias)
 
 
-class LayerNorm(Layer[tuple[()]]):
-  """`normalize` as a layer: the last one of a stack that normalises first.
-
-  Its carry is empty.
-  """
+class LayerNorm(EveryStep):
+  """`normalize` as a layer: the last one of a stack that normalises first."""
 
   def __init__(self, size: int):
     base.check_size("size", size)
     self.params = Parameters(norm_params(size))
     self.output_size = size
-
-  def initial_carry(self, batch_shape):
-    del batch_shape
-    return ()
-
-  def __call__(
-    self, inputs, carry=None, *, lengths=None, resets=None, key=None
-  ):
-    del carry, resets, key
-    # A NaN in the padding would survive `where` in the gradient.
-    _, outputs = self.step((), valid_only(inputs, lengths))
-    return (), valid_only(outputs, lengths)
 
   def step(self, carry, inputs):
     del carry

@@ -114,5 +114,7 @@ def resolve(config: Config) -> Config:
       with model.unlocked():
         model.cell = entry.cell
       entry.cell = layers.resolve(model).cell
+    for entry in resolved.get("layers", {}).values():
+      entry.layer = layers.resolve(entry).layer
     resolved.model = layers.resolve(resolved.model)
   return resolved

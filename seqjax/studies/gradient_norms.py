@@ -40,9 +40,20 @@ def check(config: Config) -> None:
   settings.at_least(config, 1, "num_seeds", "batch_size", "input_size")
   settings.at_least(config, 0, "seed")
   settings.at_least(config, 0.0, "clip_norm", "horizon")
-  base.cells(config)
-  for entry in config.layers.values():
-    layers.create(config.model, layer=entry.layer, num_layers=entry.num_layers)
+  labels = set(base.cells(config))
+  for name, entry in config.layers.items():
+    if entry.label in labels:
+      raise InputError(
+        f"config.layers.{name}.label is {entry.label!r}, expected one that no"
+        " other entry has"
+      )
+    labels.add(entry.label)
+    if not layers.is_transformer(entry):
+      raise InputError(
+        f"config.layers.{name}.layer is {entry.layer!r}, expected a"
+        " transformer: cells stand in config.cells"
+      )
+    _layers(entry, config)
 
 
 def run(config: Config, directory: pathlib.Path) -> None:
@@ -100,46 +111,44 @@ def run(config: Config, directory: pathlib.Path) -> None:
 
 def _measure_layers(entry: Config, config: Config) -> sweep.Measured:
   """What `sweep.measure` does for a cell, for layers; no exponents."""
-  make = layers.create(
-    config.model, layer=entry.layer, num_layers=entry.num_layers
-  )
+  make = _layers(entry, config)
   longest, rows = max(config.lengths), config.batch_size
-  found = []
-  for key in jax.random.split(jax.random.key(config.seed), config.num_seeds):
+
+  @jax.jit  # seed by seed: the scores of attention are large
+  def one(key):
     key_p, key_x, key_v = jax.random.split(key, 3)
     layer = make(config.input_size, key_p)
     params, apply = nn.functionalize(layer)
     inputs = jax.random.normal(key_x, (rows, longest, config.input_size))
     direction = norms.random_direction(key_v, layer.output_size)
+    over_time = apply(params, inputs, direction, method="gradient_norms")
 
-    @jax.jit
-    def over_time(params, inputs, apply=apply, direction=direction):
-      return apply(params, inputs, direction, method="gradient_norms")
+    def total(length):
+      def loss(params):
+        _, outputs = apply(params, inputs, lengths=jnp.full((rows,), length))
+        return direction(outputs[:, length - 1]).mean()
 
-    @jax.jit
-    @jax.grad
-    def gradient(params, inputs, length, apply=apply, direction=direction):
-      _, outputs = apply(params, inputs, lengths=jnp.full((rows,), length))
-      return direction(outputs[:, length - 1]).mean()
+      return optax.tree.norm(jax.grad(loss)(params))
 
-    lowest = over_time(params, inputs)["layer 0"]
-    total = jnp.stack(
-      [
-        optax.tree.norm(gradient(params, inputs, length))
-        for length in config.lengths
-      ]
+    lengths = jnp.array(config.lengths)
+    found = jax.lax.map(total, lengths)
+    clip = config.clip_norm
+    return sweep.Measured(
+      norms.by_lag(over_time["layer 0"]),
+      norms.NormsOverLength(
+        lengths, found, jnp.minimum(found, clip), found > clip, None
+      ),
+      jnp.array(jnp.nan),
     )
-    over_length = norms.NormsOverLength(
-      jnp.array(config.lengths),
-      total,
-      jnp.minimum(total, config.clip_norm),
-      total > config.clip_norm,
-      None,
-    )
-    found.append(
-      sweep.Measured(norms.by_lag(lowest), over_length, jnp.array(jnp.nan))
-    )
-  return jax.tree.map(lambda *leaves: np.stack(leaves), *found)
+
+  keys = jax.random.split(jax.random.key(config.seed), config.num_seeds)
+  return jax.tree.map(lambda *leaves: np.stack(leaves), *map(one, keys))
+
+
+def _layers(entry: Config, config: Config) -> layers.Make:
+  return layers.create(
+    config.model, layer=entry.layer, num_layers=entry.num_layers
+  )
 
 
 def _record(label, measured, share):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqjax.errors import InputError
-from seqjax.studies import gradient_norms
+from seqjax.studies import base, gradient_norms
 from tests import experiments
 
 
@@ -85,6 +85,33 @@ def test_a_transformer_beside_a_cell(tmp_path):
     assert (norms[..., 11:] == 0).all()
     assert arrays[f"{label}/total"].shape == (2, 2)
     assert (arrays[f"{label}/total"] > 0).all()
+
+
+@pytest.mark.parametrize(
+  ("field", "value", "message"),
+  [
+    (
+      "label",
+      "LSTM, forget bias 1",
+      "config.layers.transformer_64.label is 'LSTM, forget bias 1', expected",
+    ),
+    (
+      "layer",
+      "feed_forward",
+      "config.layers.transformer_64.layer is 'feed_forward', expected a trans",
+    ),
+  ],
+)
+def test_mistakes_in_layers(field, value, message):
+  config = experiments.load("gradient_norms:families")
+  config.layers.transformer_64[field] = value
+  with pytest.raises(InputError, match=message):
+    gradient_norms.check(config)
+
+
+def test_options_of_layers_are_spelt_out():
+  config = base.resolve(experiments.load("gradient_norms:families"))
+  assert "norm='pre'" in config.layers.transformer_64.layer
 
 
 @pytest.mark.parametrize(

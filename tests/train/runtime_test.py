@@ -32,6 +32,7 @@ def test_devices(batch_size, cores, expected):
   [
     ({"layer": "rnn"}, True),
     ({"layer": "transformer(heads=2)"}, False),
+    ({"layer": " Transformer_Encoder()"}, False),
     ({"layer": "transformer_encoder", "decoder": "conditional"}, True),
     ({"layer": "transformer_encoder", "decoder": "transformer()"}, False),
     ({}, True),
