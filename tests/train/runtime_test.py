@@ -40,7 +40,7 @@ def test_devices(batch_size, cores, expected):
   ],
 )
 def test_only_a_loop_is_split(model, expected):
-  """A Transformer's products share the cores on one device."""
+  """A Transformer, on one device, has products that share the cores."""
   config = ConfigDict({} if model is None else {"model": model})
   assert settings.recurrent(config) == expected
   devices = runtime.cpu_devices(64, 2, recurrent=settings.recurrent(config))
