@@ -28,8 +28,8 @@ def cpu_devices(
 
   XLA's CPU compiler runs the pointwise part of a loop on one core, so a
   recurrent network is trained faster on several devices that share the batch.
-  A Transformer has no loop: on one device, whose products share the cores, it is
-  trained as fast (docs/performance.md).
+  A Transformer has no loop: on one device, whose products share the cores, it
+  is trained as fast (docs/performance.md).
 
   Args:
     batch_size: rows.
