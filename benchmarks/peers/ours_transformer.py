@@ -91,4 +91,12 @@ class Runner(runner.JaxRunner):
         num_tokens=self._case["time"] - 1,
       )
 
-    return generate, (self._params, self._tokens[0][:, :-1])
+    # Each device writes its own rows, without a word to the others.
+    split = jax.shard_map(
+      generate,
+      mesh=self._whole.mesh,
+      in_specs=(self._whole.spec, self._rows.spec),
+      out_specs=self._rows.spec,
+      check_vma=False,
+    )
+    return split, (self._params, self._tokens[0][:, :-1])

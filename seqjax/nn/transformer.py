@@ -6,11 +6,13 @@ an LSTM.
 """
 
 import dataclasses
+import functools
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax import lax
 
 from seqjax.cells import attention, base, checks
 from seqjax.cells.attention_kinds import glorot
@@ -41,6 +43,9 @@ POSITIONS = "none", "sinusoidal", "learned", *ROTARY
 # A causal sequence is attended to in blocks of so many queries at least, and in
 # so many blocks at most: each is a piece of program of its own.
 LEAST_BLOCK, MOST_BLOCKS = 64, 8
+# A step reads as many quarters of a cache as any row has filled, on a CPU and
+# of so many slots at least: elsewhere a branch costs more than the reading.
+LEAST_QUARTERED = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -390,11 +395,32 @@ class TransformerBlock(Layer[Any]):
       for ring, new in ((carry.keys, key), (carry.values, value))
     )
     there = _held(position + 1, window) >= 0
-    context = self._contexts(
-      query[..., None, :], keys, values, there[..., None, None, :], None
+    context = self._filled(
+      position + 1, query[..., None, :], keys, values, there
     )
     carry = carry._replace(keys=keys, values=values, position=position + 1)
     return self._out(context)[..., 0, :], carry
+
+  def _filled(self, count, query, keys, values, there):
+    """The context of a query, from as much of the ring as may be filled."""
+    window = keys.shape[-2]
+
+    def read(query, keys, values, there, width=window):
+      return self._contexts(
+        query,
+        keys[..., :width, :],
+        values[..., :width, :],
+        there[..., None, None, :width],
+        None,
+      )
+
+    arguments = query, keys, values, there
+    large = window >= LEAST_QUARTERED and jax.default_backend() == "cpu"
+    if not large or not count.size:
+      return read(*arguments)
+    widths = [-(-window * quarter // 4) for quarter in (1, 2, 3, 4)]
+    reads = [functools.partial(read, width=width) for width in widths]
+    return lax.switch((count.max() * 4 - 1) // window, reads, *arguments)
 
   def _out(self, context):
     """What self-attention adds, of contexts `[..., heads, time, d]`."""

@@ -49,7 +49,7 @@ def in_chunks(apply, params, x, size):
 
 
 # More steps than one block of queries has, and than a window.
-@pytest.mark.parametrize("window", [5, 90, 256])
+@pytest.mark.parametrize("window", [5, 90, 130, 256])
 @pytest.mark.parametrize("chunk", [0, 3, 70])
 def test_a_stream_is_the_whole_sequence(window, chunk):
   params, apply = make(window=window)
