@@ -299,6 +299,13 @@ def is_transformer(config: Config) -> bool:
   return not isinstance(_kinds().parse(config.layer), str)
 
 
+def longest(config: Config) -> int | None:
+  """How many steps a model's config can tell apart; None: any number."""
+  kind = _kinds().parse(config.layer)
+  learned = not isinstance(kind, str) and kind.positions == "learned"
+  return kind.max_length if learned else None
+
+
 def _one(config: Config) -> Make:
   """What makes one layer; of a Transformer all of them."""
   kind = _kinds().parse(config.layer)

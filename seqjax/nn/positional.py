@@ -87,7 +87,7 @@ class PositionalInput(Layer[PositionCarry]):
 
   Raises:
     ValueError: a size is not positive, a name is unknown, the rate is out of
-      range.
+      range; from the call, more steps than learned positions, and no lengths.
   """
 
   def __init__(
@@ -127,6 +127,13 @@ class PositionalInput(Layer[PositionCarry]):
     self, inputs, carry=None, *, lengths=None, resets=None, key=None
   ):
     batch, time, _ = inputs.shape
+    if self.positions == "learned" and lengths is None:
+      most = len(self.table.get_value())
+      if time > most:
+        raise ValueError(
+          f"inputs has {time} steps, expected at most max_length, {most}, of"
+          " learned positions"
+        )
     (start,) = self.initial_carry((batch,)) if carry is None else carry
     # The same for all rows, as long as nothing tells them apart.
     same = carry is None and resets is None

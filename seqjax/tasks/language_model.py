@@ -49,6 +49,13 @@ class LanguageModeling(base.Task):
     self.loss_unit = f"nats/{self.unit.removesuffix('s')}"
     self.context = batching.said(config, self.unit)
     self._make = layers.create(config.model)
+    most = layers.longest(config.model)
+    for field in ("window", "eval_window"):
+      if most and config[field] > most:
+        raise InputError(
+          f"config.{field} is {config[field]}, expected at most {most}, the"
+          " max_length of learned positions in config.model.layer"
+        )
     try:
       sampling.check_options(**self._showcase_options())
     except ValueError as error:
@@ -278,6 +285,7 @@ class LanguageModeling(base.Task):
       sampling.check_options(**options)
     except ValueError as error:
       raise InputError(f"--{error}") from error
+    self._check_size(ids, num_tokens)
 
     written = self._prompted.sample(
       params, ids, num_samples=num_samples, seed=seed, **options
@@ -322,13 +330,25 @@ class LanguageModeling(base.Task):
         '--prompt is empty, expected the beginning of a sentence, e.g. "the'
         f' cat {BLANK}"'
       )
+    ids = self.tokens.encode(begin)
+    self._check_size(ids, num_tokens)
     shares, rows = self._prompted.rank(
-      params, self.tokens.encode(begin), top_k=top_k, num_tokens=num_tokens
+      params, ids, top_k=top_k, num_tokens=num_tokens
     )
     return [
       (self.tokens.decode(row), float(share))
       for row, share in zip(rows, shares, strict=True)
     ]
+
+  def _check_size(self, prompt: np.ndarray, num_tokens: int) -> None:
+    """Raises InputError where learned positions do not go as far."""
+    most = layers.longest(self.config.model)
+    if most and len(prompt) + num_tokens > most:
+      raise InputError(
+        f"--num_tokens is {num_tokens}, expected at most"
+        f" {max(0, most - len(prompt))} after a prompt of {len(prompt)}: the"
+        f" model has learned {most} positions"
+      )
 
   @functools.cached_property
   def _prompted(self) -> Prompted:

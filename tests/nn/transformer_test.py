@@ -269,9 +269,14 @@ def test_gradient_norms_are_those_of_the_stream():
 def test_learned_positions_end():
   """What was never trained is NaN, not the last position again."""
   layer = nn.PositionalInput(D, D, positions="learned", max_length=5, key=KEY)
-  _, outputs = layer(normal(1, B, 6, D))
-  assert jnp.isfinite(outputs[:, :5]).all()
-  assert jnp.isnan(outputs[:, 5]).all()
+  x = normal(1, B, 6, D)
+  with pytest.raises(ValueError, match="inputs has 6 steps, expected at most"):
+    layer(x)
+  carry, outputs = layer(x[:, :5])
+  assert jnp.isfinite(outputs).all()
+  assert jnp.isnan(layer.step(carry, x[:, 5])[1]).all()
+  _, outputs = layer(x, lengths=jnp.array([5, 2]))  # one is padding
+  assert jnp.isfinite(outputs).all()
 
 
 @pytest.mark.parametrize(

@@ -273,6 +273,24 @@ def test_bad_generation_options(made, options, message):
     task.generate(params, **options)
 
 
+def test_learned_positions_are_not_written_past(path):
+  layer = "transformer(heads=2, positions='learned', max_length=12)"
+  change = {"data": {"path": path}, "model": {"layer": layer}}
+  for field in ("window", "eval_window"):
+    windows = {"window": 12, "eval_window": 12, "eval_context": 6, field: 13}
+    with pytest.raises(InputError, match=f"config.{field} is 13, expected at"):
+      base.create(tiny(**change, **windows))
+  task = base.create(tiny(**change, window=12, eval_window=12, eval_context=6))
+  params = task.init(jax.random.key(0))
+  message = "--num_tokens is 10, expected at most 9 after a prompt of 3"
+  with pytest.raises(InputError, match=message):
+    task.generate(params, prompt="to ", num_tokens=10)
+  with pytest.raises(InputError, match=message):
+    task.complete(params, prompt="to ", num_tokens=10)
+  (text,) = task.generate(params, prompt="to ", num_tokens=9)
+  assert len(text) == 12
+
+
 @pytest.mark.parametrize(
   ("changes", "message"),
   [
