@@ -7,8 +7,9 @@
 # reads all of it first, then writes. Chapters 4 and 5 wrote without a source,
 # and gave each word one label. Here an encoder hands over to a decoder, what it
 # hands over turns out to be too narrow, and attention lets the decoder look
-# back. Then the same by one config, with a picture of where it looked. Fifteen
-# minutes; three small models are trained, a few seconds each.
+# back. Then the same by one config, with a picture of where it looked; chapter
+# 7 leaves the recurrence out. Fifteen minutes; three small models are trained,
+# a few seconds each.
 
 # %% cellView="form"
 # @title Installs seqjax where it is missing

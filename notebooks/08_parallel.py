@@ -59,7 +59,8 @@ BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#777777"
 # %% [markdown]
 # ## Two steps are one step
 #
-# In a *linear* recurrence a state is scaled and shifted, entry by entry:
+# Chapter 7 computed all steps at once by giving the recurrence up. Here it is
+# kept. In a *linear* recurrence a state is scaled and shifted, entry by entry:
 #
 # $$s_t = a_t\, s_{t-1} + b_t$$
 #
