@@ -10,7 +10,8 @@ Variants (`--config=experiments/char_lm.py:VARIANT`):
                    1.436 nats/char with 3.45M parameters.
                    Public reference: 1.4697 nats/char, a 10.7M-parameter
                    Transformer (karpathy/nanoGPT, README).
-  gpt              the same plays, a Transformer of 3.2M parameters.
+  gpt              the same plays, a Transformer of 3.2M parameters: 1.486
+                   nats/char in 48 minutes on 2 CPU cores.
   small_lstm       the same plays, 0.81M parameters, 8 minutes each; and
   small_gru, small_min_gru, small_transformer
 

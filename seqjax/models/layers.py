@@ -299,11 +299,17 @@ def is_transformer(config: Config) -> bool:
   return not isinstance(_kinds().parse(config.layer), str)
 
 
-def longest(config: Config) -> int | None:
-  """How many steps a model's config can tell apart; None: any number."""
+def check_steps(config: Config, counts: dict[str, int]) -> None:
+  """Raises InputError for a count past a model's learned positions."""
   kind = _kinds().parse(config.layer)
-  learned = not isinstance(kind, str) and kind.positions == "learned"
-  return kind.max_length if learned else None
+  if isinstance(kind, str) or kind.positions != "learned":
+    return
+  for name, count in counts.items():
+    if count > kind.max_length:
+      raise InputError(
+        f"{name} is {count}, expected at most {kind.max_length}, the max_length"
+        " of the learned positions of config.model.layer"
+      )
 
 
 def _one(config: Config) -> Make:

@@ -49,13 +49,9 @@ class LanguageModeling(base.Task):
     self.loss_unit = f"nats/{self.unit.removesuffix('s')}"
     self.context = batching.said(config, self.unit)
     self._make = layers.create(config.model)
-    most = layers.longest(config.model)
-    for field in ("window", "eval_window"):
-      if most and config[field] > most:
-        raise InputError(
-          f"config.{field} is {config[field]}, expected at most {most}, the"
-          " max_length of learned positions in config.model.layer"
-        )
+    names = "window", "eval_window"
+    windows = {f"config.{name}": config[name] for name in names}
+    layers.check_steps(config.model, windows)
     try:
       sampling.check_options(**self._showcase_options())
     except ValueError as error:
@@ -285,7 +281,8 @@ class LanguageModeling(base.Task):
       sampling.check_options(**options)
     except ValueError as error:
       raise InputError(f"--{error}") from error
-    self._check_size(ids, num_tokens)
+    size = {"prompt and --num_tokens": len(ids) + num_tokens}
+    layers.check_steps(self.config.model, size)
 
     written = self._prompted.sample(
       params, ids, num_samples=num_samples, seed=seed, **options
@@ -331,7 +328,8 @@ class LanguageModeling(base.Task):
         f' cat {BLANK}"'
       )
     ids = self.tokens.encode(begin)
-    self._check_size(ids, num_tokens)
+    size = {"prompt and --num_tokens": len(ids) + num_tokens}
+    layers.check_steps(self.config.model, size)
     shares, rows = self._prompted.rank(
       params, ids, top_k=top_k, num_tokens=num_tokens
     )
@@ -339,16 +337,6 @@ class LanguageModeling(base.Task):
       (self.tokens.decode(row), float(share))
       for row, share in zip(rows, shares, strict=True)
     ]
-
-  def _check_size(self, prompt: np.ndarray, num_tokens: int) -> None:
-    """Raises InputError where learned positions do not go as far."""
-    most = layers.longest(self.config.model)
-    if most and len(prompt) + num_tokens > most:
-      raise InputError(
-        f"--num_tokens is {num_tokens}, expected at most"
-        f" {max(0, most - len(prompt))} after a prompt of {len(prompt)}: the"
-        f" model has learned {most} positions"
-      )
 
   @functools.cached_property
   def _prompted(self) -> Prompted:

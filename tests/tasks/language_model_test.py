@@ -282,7 +282,7 @@ def test_learned_positions_are_not_written_past(path):
       base.create(tiny(**change, **windows))
   task = base.create(tiny(**change, window=12, eval_window=12, eval_context=6))
   params = task.init(jax.random.key(0))
-  message = "--num_tokens is 10, expected at most 9 after a prompt of 3"
+  message = "prompt and --num_tokens is 13, expected at most 12, the max_length"
   with pytest.raises(InputError, match=message):
     task.generate(params, prompt="to ", num_tokens=10)
   with pytest.raises(InputError, match=message):
