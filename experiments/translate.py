@@ -5,8 +5,8 @@
   multi30k         settings for Multi30k's raw files, English to German, by
                    subwords. Public reference: 37 to 39 BLEU, tokenised and
                    lower-cased, for recurrent models.
-  tiny             the same by a Transformer of 2.6M parameters. Public
-                   reference: 41 BLEU.
+  tiny             the same by a Transformer of 2.6M parameters, an hour on 2
+                   CPU cores: 39.7 BLEU. Public reference: 41.
   verses           settings for a table of verses, English to Spanish, by
                    subwords: sentences of 25 words and more.
 
