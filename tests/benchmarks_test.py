@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks import (
   compare,
+  families,
   harness,
   long_sequences,
   startup,
@@ -230,3 +231,29 @@ def test_the_script_runs(arguments):
     assert told[0].startswith("farthest from what the true quantiles cover: ")
   lines = {"bfloat16_backward": 2, "many_symbols": 9}
   assert len(told) == lines.get(name, 4)
+
+
+def test_families_over_the_length(tmp_path, monkeypatch):
+  """What does not fit is not run; its sizes are known."""
+  monkeypatch.setattr(families, "TOKENS", 128)
+  kinds = "gru", "transformer", "windowed"
+  training = families.measure(families.gradient, kinds[:1], 128, 1)
+  written = [
+    row
+    for length in (128, 512)
+    for row in families.measure(families.writing, kinds, length, 1)
+  ]
+  # Keys and values of 128 in each of four blocks, and five positions.
+  cache = lambda window: 4 * 2 * window * 128 * 4 + 5 * 4
+  sizes = [row["carry_bytes"] for row in written]
+  assert sizes == [
+    *(476 * 4, cache(128), cache(128)),
+    *(476 * 4, cache(512), cache(256)),
+  ]
+  monkeypatch.setattr(families.os, "sysconf", lambda _: 1)
+  (small,) = families.measure(families.gradient, kinds[:1], 128, 1)
+  assert np.isnan(small["min_s"])
+  assert small["temp_bytes"] == training[0]["temp_bytes"] > 0
+  assert "does not fit" in families.told("training", small)
+  families.draw(training, written, tmp_path / "families.png")
+  assert (tmp_path / "families.png").stat().st_size > 10_000
