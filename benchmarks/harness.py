@@ -97,6 +97,11 @@ def parser(description: str | None) -> argparse.ArgumentParser:
   made.add_argument(
     "--seconds", type=float, default=2.0, help="of each peer in each round"
   )
+  made.add_argument(
+    "--no_deviation",
+    action="store_true",
+    help="leave out the comparison with float64, which compiles once more",
+  )
   made.add_argument("--json", type=pathlib.Path, help="write the rows there")
   made.add_argument(
     "--record", action="store_true", help=f"append to {HISTORY.name}"
@@ -173,7 +178,7 @@ def measure(case: dict[str, Any], kind: str, options) -> list[dict[str, Any]]:
             answer = workers[peer].ask("time", steps=steps[peer])
             seconds[peer].append(answer["seconds"])
             continue
-          train = kind == "train"
+          train = kind == "train" and not options.no_deviation
           row["deviation"] = (
             _deviation(workers[peer], row, options) if train else None
           )

@@ -6,8 +6,9 @@
 Four tables, in each of which the methods take turns: short sequences of
 stacked LSTMs with the batch shared among all devices; one very long sequence
 (loss on the last state), beside Flax Linen's RNN; what can be run in parallel
-over time; linear attention. A fifth, `--only=gpu`, is for a machine with an
-NVIDIA GPU: the kernels, and the parallel methods as the sequence grows.
+over time; linear attention. Two more are for a machine with an NVIDIA GPU:
+`--only=gpu`, the kernels, and `--only=gpu_parallel`, the methods that are
+parallel over time as the sequence grows.
 """
 
 import argparse
@@ -21,6 +22,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 import seqjax
 from seqjax.recurrence import (
   Checkpointed,
+  Cudnn,
   Newton,
   Quadratic,
   Scan,
@@ -41,10 +43,15 @@ def compare(title, functions, rounds):
     memory = analysis.temp_size_in_bytes / 2**20
     times = sorted(times)
     print(
-      f"| {title} | {name} | {times[0] * 1e3:,.0f} |"
-      f" {times[len(times) // 2] * 1e3:,.0f} | {memory:,.1f} |",
+      f"| {title} | {name} | {_said(times[0])} |"
+      f" {_said(times[len(times) // 2])} | {memory:,.1f} |",
       flush=True,
     )
+
+
+def _said(seconds: float) -> str:
+  """In milliseconds."""
+  return f"{seconds * 1e3:,.{2 if seconds < 0.01 else 0}f}"
 
 
 def gradients(cell, loss, methods, args):
@@ -161,28 +168,34 @@ def attention():
     )
 
 
-def gpu():
-  """`cudnn` and `pallas` beside `scan`; parallel methods, T 1,024 to 65,536."""
+def _row(title, cell, methods, batch, steps):
+  params = cell.init(jax.random.key(0), cell.output_size)
+  inputs = jax.random.normal(
+    jax.random.key(1), (steps, batch, cell.output_size)
+  )
   loss = lambda carry, outputs: (outputs**2).mean()
+  functions = gradients(cell, loss, methods, (params, inputs))
+  compare(f"{title}, batch {batch}, T {steps:,}", functions, rounds=10)
 
-  def row(title, cell, methods, batch, steps):
-    params = cell.init(jax.random.key(0), cell.output_size)
-    inputs = jax.random.normal(
-      jax.random.key(1), (steps, batch, cell.output_size)
-    )
-    functions = gradients(cell, loss, methods, (params, inputs))
-    compare(f"{title}, batch {batch}, T {steps:,}", functions, rounds=10)
 
-  for size in (128, 256):
+def gpu(sizes=(128, 256, 512, 1024)):
+  """`fused`, `cudnn` and `pallas` beside `scan`."""
+  for size in sizes:
     for kind in (seqjax.LSTM, seqjax.GRU, seqjax.Elman):
-      kernels = ["cudnn"] if kind is seqjax.LSTM else []
+      plain = ["scan", "fused"]
+      lstm = [Cudnn(), Cudnn(exact=False)] if kind is seqjax.LSTM else []
+      small = ["pallas"] if size <= 256 else []
       name = f"{kind.__name__} {size}"
-      row(name, kind(size), ["scan", "fused", *kernels], 64, 128)
+      _row(name, kind(size), [*plain, *lstm], 64, 128)
       half = kind(size, compute_dtype="bfloat16")
-      row(f"{name} bfloat16", half, ["scan", "fused", "pallas"], 64, 128)
+      _row(f"{name} bfloat16", half, [*plain, *small], 64, 128)
+
+
+def gpu_parallel():
+  """Linear cells by a prefix, a GRU by Newton's method, beside `scan`."""
   for steps in (1_024, 4_096, 16_384, 65_536):
-    row("MinGRU 256", seqjax.MinGRU(256), ["scan", "associative"], 8, steps)
-    row("GRU 16", seqjax.GRU(16), ["scan", "newton"], 1, steps)
+    _row("MinGRU 256", seqjax.MinGRU(256), ["scan", "associative"], 8, steps)
+    _row("GRU 16", seqjax.GRU(16), ["scan", "newton"], 1, steps)
 
 
 def main():
@@ -192,6 +205,7 @@ def main():
     "parallel": parallel,
     "attention": attention,
     "gpu": gpu,
+    "gpu_parallel": gpu_parallel,
   }
   parser = argparse.ArgumentParser(description="Cost of the methods")
   parser.add_argument("--only", choices=parts, help="one of the tables")
@@ -199,7 +213,7 @@ def main():
   print("| cell | method | min, ms | median, ms | temporaries, MiB |")
   print("|---|---|---|---|---|")
   for name, part in parts.items():
-    if only == name or (only is None and name != "gpu"):
+    if only == name or (only is None and not name.startswith("gpu")):
       part()
 
 

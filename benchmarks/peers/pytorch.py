@@ -1,10 +1,14 @@
-"""PyTorch: `nn.LSTM`, `nn.GRU`, `nn.RNN`, eager, its own fused CPU kernels."""
+"""PyTorch: `nn.LSTM`, `nn.GRU`, `nn.RNN`, eager: its own kernels, or cuDNN's.
+
+On a GPU where there is one; the GPT beside it likewise.
+"""
 
 import time
 
 import numpy as np
 import torch
 
+DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 CELLS = {"lstm": torch.nn.LSTM, "gru": torch.nn.GRU, "elman": torch.nn.RNN}
 
 
@@ -33,15 +37,15 @@ class Runner:
     self._case = case
     wide = case["dtype"] == "float64"
     self._network = self.network(case).to(
-      torch.float64 if wide else torch.float32
+      DEVICE, torch.float64 if wide else torch.float32
     )
     self._autocast = torch.autocast(
-      "cpu", torch.bfloat16, enabled=case["dtype"] == "bfloat16"
+      DEVICE, torch.bfloat16, enabled=case["dtype"] == "bfloat16"
     )
     rng = np.random.default_rng(0)
     shape = 3, case["batch"], case["time"] + 1
     tokens = rng.integers(0, case["vocab"], shape, np.int32)
-    self._tokens = torch.from_numpy(tokens.astype(np.int64))
+    self._tokens = torch.from_numpy(tokens.astype(np.int64)).to(DEVICE)
     self._start = [p.detach().clone() for p in self._network.parameters()]
     self._reset()
 
@@ -52,11 +56,11 @@ class Runner:
     self._adam = torch.optim.Adam(self._network.parameters(), lr=2e-3)
 
   def leaves(self):
-    return [p.numpy() for p in self._start]
+    return [p.cpu().numpy() for p in self._start]
 
   def set_leaves(self, leaves):
     self._start = [
-      torch.from_numpy(new).to(old.dtype)
+      torch.from_numpy(new).to(DEVICE, old.dtype)
       for new, old in zip(leaves, self._start, strict=True)
     ]
     self._reset()
@@ -105,4 +109,6 @@ class Runner:
             self._network(tokens[:, :-1])
           else:
             _, self._carry = self._network(tokens[:, :1], self._carry)
+    if DEVICE == "cuda":
+      torch.cuda.synchronize()
     return (time.perf_counter() - begin) / steps

@@ -70,7 +70,7 @@ class Network(nn.Module):
     block = self.blocks.layers[0]
     size = block.linear1.in_features
     shape = 2, len(tokens), self.heads, length + 1, size // self.heads
-    cache = torch.empty(len(self.blocks.layers), *shape)
+    cache = torch.empty(len(self.blocks.layers), *shape, device=tokens.device)
     written = []
     for position in range(length):
       probabilities = self.step(cache, position, tokens).softmax(-1)

@@ -24,15 +24,17 @@ class Auto:
 
     linear attention                            "quadratic"
     linear cell, GPU or TPU, 64 steps or more   "associative"
+    factored cell, GPU                          "fused"
     factored cell, rows split over CPU devices  "fused"
     anything else                               "scan"
 
   Each layer of a stack is chosen for on its own. "scan" is the only one that
-  every transformation of JAX works on, and on one CPU device as fast as any
-  (docs/performance.md); when rows are split: see `rows.splits`. The exception
-  is linear attention, whose carry is a matrix for each head: there a loop moves
-  more than it computes. "checkpointed", "newton", "cudnn" and "pallas" are for
-  who asks for them.
+  every transformation of JAX works on, and on one CPU device as fast as any;
+  on a GPU "fused" takes half its time (docs/performance.md): name "scan" there
+  for `jax.jvp` and second derivatives. When rows are split: see `rows.splits`.
+  The exception is linear attention, whose carry is a matrix for each head:
+  there a loop moves more than it computes. "checkpointed", "newton", "cudnn"
+  and "pallas" are for who asks for them.
   """
 
   def check(self, cell: base.Cell) -> None:
@@ -45,13 +47,13 @@ class Auto:
     """The method object for `cell` on `backend` over `time` steps."""
     if isinstance(cell, LinearAttention):
       return Quadratic()
-    if backend == "cpu" and split and cell.factored:
-      return Fused()
     # In an export the number of steps may be symbolic.
     long = isinstance(time, int) and time >= PARALLEL_FROM
     parallel = backend in ("gpu", "tpu") and long
     if parallel and isinstance(cell, LinearCell):
       return Associative()
+    if cell.factored and (backend == "gpu" or (backend == "cpu" and split)):
+      return Fused()
     return Scan()
 
   def run(

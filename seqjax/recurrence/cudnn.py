@@ -5,6 +5,7 @@ import dataclasses
 import jax
 import jax.numpy as jnp
 from jax.experimental import rnn
+from jax.experimental.layout import Layout, with_layout_constraint
 
 from seqjax.cells import base
 from seqjax.cells.lstm import LSTM, LSTMParams
@@ -23,11 +24,15 @@ class Cudnn:
   directions, without resets. Reverse mode only and no `jax.vmap`: the kernel
   has no rule for either; batch axes of any number do without.
 
+  For who wants NVIDIA's kernel: on an H200 it was slower than "fused" at every
+  size, by 1.6 to 2.5 (docs/performance.md).
+
   Agreement with "scan": relative error below 1e-5 in float32, in value and
-  gradient, with a pure stand-in for the kernel; the same is asked of the kernel
-  where there is a GPU, not yet measured (tests/recurrence/cudnn_test.py). To
-  compare, run "scan" under `jax.default_matmul_precision("highest")`: by
-  default recent GPUs multiply in TF32.
+  gradient, with a pure stand-in for the kernel. On an H200 the kernel agreed in
+  value and not in gradient, for what `_row_major` mends; its effect is tested,
+  not yet measured there (tests/recurrence/cudnn_test.py). To compare, run
+  "scan" under `jax.default_matmul_precision("highest")`: by default recent GPUs
+  multiply in TF32.
 
   Attributes:
     exact: products in full float32; if not, in TF32 with its 10 bits of
@@ -89,6 +94,7 @@ class Cudnn:
     inputs = masks.select(valid, inputs, jnp.zeros_like(inputs))
     if reverse:
       inputs = masks.reverse_rows(inputs, count)
+    inputs = _row_major(inputs)
     h, c = (x.reshape(1, rows, size).astype(jnp.float32) for x in carry)
     outputs, new_h, new_c = kernel(
       inputs.astype(jnp.float32),
@@ -103,6 +109,7 @@ class Cudnn:
       False,  # bidirectional
       jax.lax.Precision.HIGHEST if self.exact else jax.lax.Precision.HIGH,
     )
+    outputs = _row_major(outputs)
     outputs = masks.select(valid, outputs, jnp.zeros_like(outputs))
     if reverse:
       outputs = masks.reverse_rows(outputs, count)
@@ -115,6 +122,21 @@ class Cudnn:
       )
     )
     return new_carry, outputs.swapaxes(0, 1).reshape(time, *batch, size)
+
+
+@jax.custom_vjp
+def _row_major(x: jax.Array) -> jax.Array:
+  """`x`, and its gradient, as they stand in memory when nobody says otherwise.
+
+  XLA makes a `swapaxes` a matter of layout where it can; the call of the kernel
+  asks for no layout, so that it would read `[time, batch]` for `[batch, time]`.
+  """
+  return with_layout_constraint(x, Layout(tuple(range(x.ndim))))
+
+
+_row_major.defvjp(
+  lambda x: (_row_major(x), None), lambda _, g: (_row_major(g),)
+)
 
 
 def pack_weights(params: LSTMParams) -> jax.Array:

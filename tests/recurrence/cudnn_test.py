@@ -249,3 +249,25 @@ def test_refused_resets():
     " sequence",
     lambda: seqjax.unroll(CELL, params, inputs, resets=resets, method=Cudnn()),
   )
+
+
+@pytest.mark.usefixtures("on_cpu")
+def test_what_the_kernel_reads_is_row_major():
+  """Its input and the gradient of its output; XLA would leave both as is.
+
+  Read in the wrong order, the gradient of the input kernel is off by as much as
+  it is large: what an H200 gave before.
+  """
+  params, inputs, carry = make()
+
+  def loss(params, inputs):
+    steps = Steps(inputs, None, None, None)
+    return METHOD.run(CELL, params, carry, carry, steps, False)[1].sum()
+
+  gradient = jax.jit(jax.value_and_grad(loss, (0, 1)))
+  text = gradient.lower(params, inputs.swapaxes(0, 1)).as_text()
+  lines = [line for line in text.split("\n") if "@LayoutConstraint" in line]
+  shapes = [line.rpartition("tensor<")[2] for line in lines]
+  expected = [f"4x5x{D}xf32>", f"4x5x{H}xf32>"]  # once each way
+  assert sorted(shapes) == sorted(2 * expected)
+  assert all("dense<[2, 1, 0]>" in line for line in lines)

@@ -94,6 +94,7 @@ def test_interpreted_bfloat16(cell):
   compare(cell, Pallas(interpret=True), (4,), [0, 5, 2, 3], False, 2e-2)
 
 
+@pytest.mark.filterwarnings("ignore:The Pallas Triton backend is deprecated")
 @pytest.mark.skipif(jax.default_backend() != "gpu", reason="needs a GPU")
 @pytest.mark.parametrize("size", [16, 128, 256])
 @pytest.mark.parametrize("cell", [LSTM, GRU, Elman])

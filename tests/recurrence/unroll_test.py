@@ -428,7 +428,8 @@ def test_no_time_steps(method):
   [
     ("LSTM", "cpu", 10_000, "scan"),
     ("LRU", "cpu", 10_000, "scan"),
-    ("LSTM", "gpu", 10_000, "scan"),
+    ("LSTM", "gpu", 10_000, "fused"),
+    ("LSTM", "tpu", 10_000, "scan"),
     ("LRU", "gpu", 10_000, "associative"),
     ("LRU", "tpu", 64, "associative"),
     ("LRU", "gpu", 63, "scan"),
