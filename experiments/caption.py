@@ -5,20 +5,24 @@
                     2 CPU cores.
   flickr8k          settings for Flickr8k as grids of regions. Public reference:
                     BLEU-4 19.5 (soft attention, Xu et al. 2015).
+  flickr8k_transformer  the same by a Transformer's decoder, for as many minutes
+                    of a core.
 
   python -m seqjax.launch --config=experiments/caption.py --workdir=runs/c
   python -m seqjax.launch --mode=caption --workdir=runs/c --input=IMAGE
 
 Your own: --config.data.images=FOLDER or --config.data.grids=FILE.npz, with
 --config.data.captions=FILE, see seqjax/data/captions.py. The mean of all
-regions in place of attention: --config.model.pool=mean
+regions in place of attention: --config.model.pool=mean. A Transformer's decoder
+anywhere: --config.model.decoder='transformer(heads=4)'
+--config.model.bridge=none
 """
 
 from ml_collections import config_dict
 
 from seqjax import config as settings
 
-VARIANTS = ("scenes", "flickr8k")
+VARIANTS = ("scenes", "flickr8k", "flickr8k_transformer")
 
 
 def get_config(variant="scenes"):
@@ -96,7 +100,7 @@ def get_config(variant="scenes"):
   config.showcase.images = 6  # 0: nothing
   config.showcase.photos = ""  # FOLDER of the images that grids are of
 
-  if variant == "flickr8k":
+  if variant in ("flickr8k", "flickr8k_transformer"):
     config.data.min_count = 5
     config.data.max_length = 40
     config.steps = 4_000
@@ -115,4 +119,17 @@ def get_config(variant="scenes"):
     config.optimizer.ema_decay = 0.999
     config.log_every = 50
     config.eval_every = config.checkpoint_every = 1_000
+  if variant == "flickr8k_transformer":
+    config.steps = 2_900  # as long as the other takes for 4,000
+    config.model.decoder = "transformer(heads=4, feed_forward=512)"
+    config.model.hidden_size = 256
+    config.model.num_layers = 2
+    config.model.bridge = "none"
+    config.model.deep_output = False
+    config.model.embed_dropout = 0.2
+    config.model.dropout = 0.2
+    config.model.output_dropout = 0.3
+    config.optimizer.warmup_steps = 300
+    config.optimizer.b2 = 0.98
+    config.eval_every = config.checkpoint_every = 500
   return config

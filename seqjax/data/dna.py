@@ -86,6 +86,11 @@ def show(inputs: str) -> str:
   return text.shorten(inputs)
 
 
+def steps(inputs: str) -> list[str]:
+  """The letters, one for each step that the encoder makes."""
+  return list(inputs)
+
+
 def read(
   path: str | pathlib.Path, alphabet: alphabets.Alphabet
 ) -> list[Example]:

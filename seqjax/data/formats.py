@@ -7,7 +7,7 @@ A format is a module that holds
   Encoder                      from an input to an array, by what was learned
                                from the training part alone:
     fit(examples, data, seed)    makes one
-    encode(inputs)               int32 ids `[time]` or float32
+    encode(inputs)               int32 ids `[time]`, or float32 or bytes
                                  `[time, input_size]`
     read(path)                   inputs without labels, in order; "-" is
                                  standard input
@@ -28,6 +28,9 @@ and, where there is something of the kind,
                                see `baselines`
   steps(inputs)                an input step by step, to show what a model looks
                                at: words, or float `[time, columns]`
+  augmentation(data)           a function `(inputs, rng) -> inputs`, by which
+                               training sees none twice the same; None where
+                               `config.data` asks for nothing of the kind
 
 Formats with a tag for every token, `examples.Tagged`, hold `load` too, and
 

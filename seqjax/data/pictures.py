@@ -9,7 +9,7 @@ import numpy as np
 
 from seqjax.errors import InputError, extra
 
-_ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif"}
+ENDINGS = {".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif"}
 
 
 def find(folder: str | pathlib.Path, field: str) -> dict[str, pathlib.Path]:
@@ -30,14 +30,14 @@ def find(folder: str | pathlib.Path, field: str) -> dict[str, pathlib.Path]:
   found = {
     path.name: path
     for path in sorted(folder.iterdir())
-    if path.suffix.lower() in _ENDINGS
+    if path.suffix.lower() in ENDINGS
     and not path.name.startswith(".")
     and path.is_file()
   }
   if not found:
     raise InputError(
       f"{field} is {folder}, which holds no pictures: files that end in"
-      f" {', '.join(sorted(_ENDINGS))}"
+      f" {', '.join(sorted(ENDINGS))}"
     )
   return found
 
@@ -73,41 +73,79 @@ def read(path: str | pathlib.Path, size: int) -> np.ndarray:
       many pixels; Pillow is not installed; `size` is below 1.
   """
   _check(size)
-  with extra():
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
   path = pathlib.Path(path)
   if not path.is_file():
     what = "this is a folder" if path.is_dir() else "there is no such file"
     raise InputError(f"{path}: {what}, expected a picture")
+  image, _ = _opened(path, path)
+  return np.array(_square(image, size))
+
+
+def decode(where: Any, source: Any, size: int = 0) -> np.ndarray:
+  """A picture as it is, upright: uint8 `[height, width, 3]`, or grey.
+
+  `[height, width]` where the file is grey and nothing in it transparent.
+
+  Args:
+    where: it comes from, for messages.
+    source: a path, or a file that is open, in any format that Pillow reads.
+    size: pixels on each side of its largest square, see `read`; 0 leaves it as
+      it is.
+
+  Raises:
+    InputError: this is no picture, a damaged one, or one of too many pixels.
+  """
+  image, grey = _opened(where, source)
+  image = _square(image, size) if size else image
+  return np.array(image.convert("L") if grey else image)
+
+
+def _opened(where: Any, source: Any) -> tuple[Any, bool]:
+  """`(image, grey)`: upright, in RGB, and whether the file has no colours.
+
+  Args:
+    where: it comes from, for messages.
+    source: a path, or a file that is open.
+  """
+  with extra():
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
   try:
     with warnings.catch_warnings():
       warnings.simplefilter("ignore")  # odd EXIF data, say
       warnings.simplefilter("error", Image.DecompressionBombWarning)
-      with Image.open(path) as opened:
-        image = _rgb(ImageOps.exif_transpose(opened))
+      with Image.open(source) as image:
+        clear = image.has_transparency_data
+        grey = image.mode in ("1", "L") or image.mode.startswith("I")
+        return _rgb(ImageOps.exif_transpose(image)), grey and not clear
   except UnidentifiedImageError as error:
     raise InputError(
-      f"{path}: this is no picture, or one of an unknown format; expected JPEG,"
-      " PNG or the like"
+      f"{where}: this is no picture, or one of an unknown format; expected"
+      " JPEG, PNG or the like"
     ) from error
   except (
     Image.DecompressionBombWarning,
     Image.DecompressionBombError,
   ) as error:
     raise InputError(
-      f"{path}: the picture has more than {Image.MAX_IMAGE_PIXELS:,} pixels,"
+      f"{where}: the picture has more than {Image.MAX_IMAGE_PIXELS:,} pixels,"
       " scale it down"
     ) from error
   except Exception as error:  # each format's decoder raises its own
     reason = " ".join(str(error).split()) or type(error).__name__
     raise InputError(
-      f"{path}: the picture cannot be read ({reason}), expected a whole file"
+      f"{where}: the picture cannot be read ({reason}), expected a whole file"
     ) from error
+
+
+def _square(image: Any, size: int) -> Any:
+  """The largest square about the centre, scaled."""
+  from PIL import Image
+
   side = min(image.size)
   left, top = (image.width - side) // 2, (image.height - side) // 2
   square = image.crop((left, top, left + side, top + side))
-  return np.array(square.resize((size, size), Image.Resampling.LANCZOS))
+  return square.resize((size, size), Image.Resampling.LANCZOS)
 
 
 def _check(size: int) -> None:

@@ -15,6 +15,7 @@ from seqjax.nn.keys import one_key
 from seqjax.nn.layers import Layer, valid_only
 from seqjax.nn.parameters import Parameters
 from seqjax.nn.read_out import affine
+from seqjax.nn.self_attention import self_attention
 
 READ_OUTS = "softmax", "crf"
 
@@ -147,15 +148,7 @@ class Aligned(nnx.Module):
       `(crf, emissions)`, emissions `[batch, time, num_tags]`.
     """
     keys = (None,) * 3 if key is None else jax.random.split(key, 3)
-    parts = [self.embed(tokens) if self.embeds_tokens else tokens]
-    if shapes is not None:
-      parts.append(self.shape_embed(shapes))
-    if letters is not None:
-      parts.append(self._spell(letters, letter_counts))
-    vectors = jnp.concatenate(parts, axis=-1)
-    if self.neighbours:
-      seen = around(valid_only(vectors, lengths), self.neighbours)
-      vectors = jax.nn.relu(affine(self.window, seen, self.compute_dtype))
+    vectors = self._vectors(tokens, shapes, letters, letter_counts, lengths)
     _, outputs = self.rnn(
       drop(vectors, self.dropout, keys[0]), key=keys[1], lengths=lengths
     )
@@ -164,6 +157,26 @@ class Aligned(nnx.Module):
     if self.read_out == "crf":
       return self.crf.get_value(), emissions
     return init_crf(emissions.shape[-1]), emissions
+
+  def self_attention(
+    self, tokens, shapes=None, letters=None, letter_counts=None, *, lengths
+  ):
+    """Where each step looks, see `nn.self_attention`; arguments of the call."""
+    vectors = self._vectors(tokens, shapes, letters, letter_counts, lengths)
+    return self_attention(self.rnn, vectors, lengths)
+
+  def _vectors(self, tokens, shapes, letters, letter_counts, lengths):
+    """What the layers read, `[batch, time, features]`."""
+    parts = [self.embed(tokens) if self.embeds_tokens else tokens]
+    if shapes is not None:
+      parts.append(self.shape_embed(shapes))
+    if letters is not None:
+      parts.append(self._spell(letters, letter_counts))
+    vectors = jnp.concatenate(parts, axis=-1)
+    if not self.neighbours:
+      return vectors
+    seen = around(valid_only(vectors, lengths), self.neighbours)
+    return jax.nn.relu(affine(self.window, seen, self.compute_dtype))
 
   def _spell(self, letters, counts) -> jax.Array:
     """What words look like, `[batch, time, char_size]`."""

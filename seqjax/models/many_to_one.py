@@ -1,6 +1,7 @@
 """A sequence in, one vector of scores or numbers out."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +12,10 @@ from seqjax.nn.dropout import dropout as drop
 from seqjax.nn.keys import one_key
 from seqjax.nn.layers import Layer
 from seqjax.nn.read_out import affine
+from seqjax.nn.self_attention import self_attention
 from seqjax.recurrence import length_mask
 
-POOLS = ("last", "mean", "attention")
+POOLS = ("last", "mean", "attention", "class_token")
 
 
 class ManyToOne(nnx.Module):
@@ -25,6 +27,9 @@ class ManyToOne(nnx.Module):
     mean:       p = 1/T sum over t of y_t
     attention:  p = sum over t of a_t y_t, a = softmax(v . tanh(y_t U + b))
                 (Yang et al. 2016, "Hierarchical attention networks", eq. 5-7)
+    class_token: p = y_0, of a learned x_0 put in front; layers that see what
+                comes behind alone (Devlin et al. 2019; Dosovitskiy et al. 2021,
+                "An image is worth 16x16 words", equations 1 and 4)
     output = p W + c
 
   Where there is no time, the rows of a table, a row is a sequence of one step.
@@ -32,14 +37,14 @@ class ManyToOne(nnx.Module):
   Attributes:
     vocab_size: number of tokens; 0 if the inputs are vectors.
     embed_size: size of the learned embedding; 0 is one-hot.
-    pool: "last", "mean" or "attention".
+    pool: "last", "mean", "attention" or "class_token".
     dropout: rate before the read-out, used only where a key is given.
     input_dropout: rate on what the first layer reads, likewise.
     input_noise: standard deviation of noise on it, likewise (Bishop 1995,
       "Training with noise is equivalent to Tikhonov regularization").
 
   Raises:
-    ValueError: `pool` is none of the three.
+    ValueError: `pool` is none of these, or a class token would see nothing.
   """
 
   def __init__(
@@ -54,10 +59,29 @@ class ManyToOne(nnx.Module):
     dropout: float = 0.0,
     input_dropout: float = 0.0,
     input_noise: float = 0.0,
+    stem: Callable[[jax.Array], Any] | None = None,
     compute_dtype: str = "float32",
     key: jax.Array | None = None,
     rngs: nnx.Rngs | None = None,
   ):
+    """Draws the parameters.
+
+    Args:
+      make: the layers, from the size of their input and a key.
+      output_size: numbers or scores.
+      input_size: of vectors.
+      vocab_size: see the attributes, as for what follows.
+      embed_size: likewise.
+      pool: likewise.
+      dropout: likewise.
+      input_dropout: likewise.
+      input_noise: likewise.
+      stem: from a key, what turns vectors into those of `output_size` that the
+        layers read; default they read them as they are.
+      compute_dtype: of the matrix products.
+      key: of the draw; or
+      rngs: of Flax, one of the two.
+    """
     base.check_choice("pool", pool, POOLS)
     keys = jax.random.split(one_key(key, rngs), 4)
     embed_key, rnn_key, pool_key, head_key = keys
@@ -68,10 +92,22 @@ class ManyToOne(nnx.Module):
     if vocab_size and embed_size:
       rngs = nnx.Rngs(embed_key)
       self.embed = nnx.Embed(vocab_size, embed_size, rngs=rngs)
-    self.rnn = make(
-      (embed_size or vocab_size) if vocab_size else input_size, rnn_key
-    )
+    self.stem = stem(jax.random.fold_in(embed_key, 1)) if stem else None
+    if vocab_size:
+      read_size = embed_size or vocab_size
+    else:
+      read_size = self.stem.output_size if self.stem else input_size
+    self.rnn = make(read_size, rnn_key)
     size = self.rnn.output_size
+    if pool == "class_token":
+      if self.rnn.causal:
+        raise ValueError(
+          "pool is 'class_token', which stands in front of all that causal"
+          " layers would tell it; expected layers that see ahead, such as"
+          " transformer_encoder"
+        )
+      drawn = 0.02 * jax.random.normal(pool_key, (read_size,))
+      self.class_token = nnx.Param(drawn)
     if pool == "attention":
       rngs = nnx.Rngs(pool_key)
       self.attend = nnx.Linear(size, size, rngs=rngs)
@@ -88,7 +124,8 @@ class ManyToOne(nnx.Module):
     """Reads whole sequences.
 
     Args:
-      inputs: tokens, int `[batch, time]`, or vectors `[batch, time, features]`.
+      inputs: tokens, int `[batch, time]`, or vectors `[batch, time, features]`;
+        of these bytes are read as -1 to 1.
       lengths: int `[batch]`; default all full.
       key: randomness of dropout; None turns it off.
 
@@ -109,6 +146,7 @@ class ManyToOne(nnx.Module):
       noise_key = jax.random.fold_in(input_key, 1)
       noise = jax.random.normal(noise_key, vectors.shape, vectors.dtype)
       vectors = vectors + self.input_noise * noise
+    vectors, lengths = self._behind_token(vectors, lengths)
     _, outputs = self.rnn(vectors, key=keys[1], lengths=lengths)
     pooled, weights = self._pool(outputs, lengths)
     return self._head(drop(pooled, self.dropout, keys[2])), weights
@@ -136,14 +174,39 @@ class ManyToOne(nnx.Module):
       lengths=lengths,
     )
 
+  def self_attention(self, inputs, *, lengths=None):
+    """Where each step looks, see `nn.self_attention`; a class token is first.
+
+    Args:
+      inputs: as for the call.
+      lengths: as for the call.
+    """
+    vectors = self._behind_token(self._vectors(inputs), lengths)
+    return self_attention(self.rnn, *vectors)
+
+  def _behind_token(self, vectors, lengths):
+    """`(vectors, lengths)`, with a class token in front if there is one."""
+    if self.pool != "class_token":
+      return vectors, lengths
+    token = self.class_token.get_value().astype(vectors.dtype)
+    first = jnp.broadcast_to(token, (len(vectors), 1, len(token)))
+    vectors = jnp.concatenate([first, vectors], axis=1)
+    return vectors, None if lengths is None else lengths + 1
+
   def _vectors(self, inputs):
+    if self.stem:
+      return self.stem(inputs)
     if not self.vocab_size:
+      if inputs.dtype == jnp.uint8:
+        return inputs.astype(jnp.float32) / 127.5 - 1.0
       return inputs
     if self.embed_size:
       return self.embed(inputs)
     return jax.nn.one_hot(inputs, self.vocab_size)
 
   def _pool(self, outputs, lengths):
+    if self.pool == "class_token":
+      return outputs[:, 0], None
     if self.pool == "last":
       return self.rnn.last(outputs, lengths), None
     batch, time, _ = outputs.shape

@@ -38,6 +38,7 @@ class ConvGrid(nnx.Module):
     channels: Sequence[int],
     strides: Sequence[int],
     *,
+    colours: int = 3,
     compute_dtype: str | None = None,
     key: jax.Array | None = None,
     rngs: nnx.Rngs | None = None,
@@ -48,6 +49,7 @@ class ConvGrid(nnx.Module):
       channels: features after each convolution.
       strides: of each; their product is the side of a region in pixels. A
         kernel is as wide, or 3 where that is 1.
+      colours: of an image, 1 if it is grey.
       compute_dtype: of the convolutions; None is float32.
       key: of the draw; or
       rngs: of Flax, one of the two.
@@ -62,7 +64,7 @@ class ConvGrid(nnx.Module):
         base.check_size(name, size)
     checks.check_compute_dtype(compute_dtype)
     keys = jax.random.split(one_key(key, rngs), len(channels))
-    sizes = [5, *channels]  # three colours and the place
+    sizes = [colours + 2, *channels]  # and the place
     self.convolutions = nnx.List([])
     self.norms = nnx.List([])
     for i, (size, stride) in enumerate(zip(channels, strides, strict=True)):
@@ -87,7 +89,7 @@ class ConvGrid(nnx.Module):
     """Regions row by row, `[batch, cells, output_size]`.
 
     Args:
-      images: `[batch, height, width, 3]`, uint8, or floats from 0 to 1.
+      images: `[batch, height, width, colours]`, uint8, or floats from 0 to 1.
     """
     scale = 255.0 if jnp.issubdtype(images.dtype, jnp.integer) else 1.0
     values = images.astype(jnp.float32) / scale - 0.5

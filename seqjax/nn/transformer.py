@@ -260,6 +260,31 @@ class TransformerBlock(Layer[Any]):
     x, _ = self._residual(x, -1, lambda x: self._feed(x, keys[2]), keys[2])
     return last, valid_only(x, lengths)
 
+  def looks(
+    self, inputs: jax.Array, lengths: jax.Array | None = None
+  ) -> jax.Array:
+    """Where each step looks in self-attention, without noise.
+
+    Args:
+      inputs: as for the call.
+      lengths: likewise; what is behind neither looks nor is looked at.
+
+    Returns:
+      `[batch, heads, time, time]`, the steps that look by those looked at.
+    """
+    x = valid_only(inputs, lengths)
+    if self.options.norm == "pre":
+      x = normalize(self.params.get_value().norms[0], x)
+    steps = jnp.arange(x.shape[1], dtype=jnp.int32)[None]
+    query, keys, _ = (x.swapaxes(1, 2) for x in self._project(x, steps))
+    ends = jnp.full((1,), x.shape[1]) if lengths is None else lengths
+    there = length_mask(ends, x.shape[1])
+    mask = there[:, :, None] & there[:, None]
+    if self.causal:
+      mask = mask & visible(steps, steps, self.options.window)
+    query, keys = self._cast(query), self._cast(keys)
+    return attention_weights(query, keys, mask[:, None])
+
   def step(self, carry, inputs):
     if not self.causal:
       return super().step(carry, inputs)

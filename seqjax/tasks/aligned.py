@@ -80,7 +80,7 @@ class Tagging(base.Task):
 
   def vocabularies(self):
     columns = self.encoder.columns.items()
-    symbols = {_PARAMETERS.get(e, e): known.symbols for e, known in columns}
+    symbols = {_PARAMETERS.get(e, e): known.names for e, known in columns}
     return {**symbols, "head": self.encoder.tags, "crf": self.encoder.tags}
 
   def build(self, key):
@@ -238,5 +238,21 @@ class Tagging(base.Task):
     examples = getattr(self.splits, name)
     _, outputs = self.evaluate_split(params, name)
     written = self._format.report(name, examples, self._names(outputs))
+    if layers.is_transformer(self.config.model):
+      path = self._draw_self_attention(params, examples, directory)
+      written += f"\n\nWhich step looks at which: {path}"
     files.write(directory / self._format.REPORT, written + "\n")
     return written
+
+  def _draw_self_attention(self, params, examples, directory) -> pathlib.Path:
+    """A picture of the last block, of the sequence nearest to 50 steps."""
+    from seqjax.show import attention  # no use to a tag
+
+    tokens = min(examples, key=lambda each: abs(len(each.tokens) - 50)).tokens
+    (batch,) = self._loader([tokens]).few_shapes(1)
+    looks = jax.jit(functools.partial(self.apply, method="self_attention"))
+    weights = looks(params, *batch.tokens, lengths=batch.lengths)[-1][0]
+    path = directory / "self_attention.png"
+    title = f"{len(tokens)} steps: which looks at which"
+    attention.draw(path, list(tokens), weights, title)
+    return path

@@ -2,7 +2,7 @@
 
 import functools
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -11,7 +11,7 @@ import numpy as np
 import optax
 
 from seqjax import config as settings
-from seqjax import nn
+from seqjax import files, nn
 from seqjax.data import baselines, batching, formats
 from seqjax.data.examples import (
   Splits,
@@ -21,6 +21,7 @@ from seqjax.data.examples import (
 from seqjax.errors import InputError, extra
 from seqjax.models import layers
 from seqjax.models.many_to_one import POOLS, ManyToOne
+from seqjax.nn.patches import ConvStem
 from seqjax.tasks import base, calibration
 
 _ZERO: Any = 0  # of a class that nothing was found of
@@ -29,7 +30,8 @@ _ZERO: Any = 0  # of a class that nothing was found of
 class Batch(NamedTuple):
   """Padded examples; rows without one have weight 0."""
 
-  inputs: Any  # int32 [batch, time] or float32 [batch, time, features]
+  # int32 [batch, time]; float32, or bytes, [batch, time, features]
+  inputs: Any
   lengths: Any  # int32 [batch]
   labels: Any  # int32 [batch]
   weights: Any  # float32 [batch]
@@ -67,9 +69,18 @@ class Classification(base.Task):
     """From an input to an array."""
     if self.saved:
       return self.format.Encoder(**self.saved["encoder"])
-    return self.format.Encoder.fit(
+    fitted = self.format.Encoder.fit(
       self.splits.train, self.config.data, self.config.seed
     )
+    words = fitted.state.get("words")
+    if words is None or not self.config.init_from:
+      return fitted
+    # Words of the run that is begun from, too: it knows what they are, where
+    # this training part lacks them.
+    path = pathlib.Path(self.config.init_from, base.STATE_FILE)
+    known = files.read_json(path).get("encoder", {}) if path.exists() else {}
+    words = [*words, *known.get("words", [])]
+    return self.format.Encoder(**{**fitted.state, "words": words})
 
   @functools.cached_property
   def labels(self) -> list[str]:
@@ -86,7 +97,7 @@ class Classification(base.Task):
     if self.encoder.vocab_size:
       # One-hot symbols are the rows of the first layer.
       reads = "embed" if self.config.model.embed_size else "rnn.layers.0"
-      known[reads] = self.encoder.state
+      known[reads] = getattr(self.encoder, "names", self.encoder.state)
     return known
 
   def build(self, key):
@@ -101,6 +112,32 @@ class Classification(base.Task):
       input_dropout=model.input_dropout,
       input_noise=model.input_noise,
       dropout=model.dropout,
+      stem=self._stem(),
+      compute_dtype=model.compute_dtype,
+      key=key,
+    )
+
+  def _stem(self) -> Callable[[jax.Array], ConvStem] | None:
+    """Convolutions in front of patches, where the config asks for some."""
+    model, encoder = self.config.model, self.encoder
+    channels = model.get("channels", ())
+    if getattr(encoder, "patch", 0):
+      height, width, _ = encoder.shape
+      patches = height * width // encoder.patch**2
+      token = model.pool == "class_token"
+      layers.check_steps(model, {"the number of patches": patches + token})
+    elif channels:
+      raise InputError(
+        f"config.model.channels is {tuple(channels)}, expected () but for"
+        " config.data.order=patches"
+      )
+    if not channels:
+      return None
+    return lambda key: ConvStem(
+      encoder.shape,
+      encoder.patch,
+      channels,
+      model.strides,
       compute_dtype=model.compute_dtype,
       key=key,
     )
@@ -118,11 +155,35 @@ class Classification(base.Task):
 
   @functools.cached_property
   def _loaders(self) -> dict[str, batching.Loader]:
-    return {name: self._loader(*part) for name, part in self._encoded.items()}
+    changes = {"train": self._augment}
+    return {
+      name: self._loader(*part, change=changes.get(name))
+      for name, part in self._encoded.items()
+    }
 
-  def _loader(self, arrays: list[np.ndarray], labels: Any) -> batching.Loader:
-    def collate(members, rows, padded):
-      chosen = [arrays[i] for i in members]
+  @functools.cached_property
+  def _augment(self) -> Callable[[np.ndarray, int], list[np.ndarray]] | None:
+    """`(examples of training, step)` to arrays, never twice the same."""
+    make = getattr(self.format, "augmentation", lambda data: None)
+    augment, examples = make(self.config.data), self.splits.train
+    if augment is None:
+      return None
+
+    def change(members, step):
+      rng = np.random.default_rng((self.config.seed, step))
+      inputs = augment([examples[i].inputs for i in members], rng)
+      return [self.encoder.encode(one) for one in inputs]
+
+    return change
+
+  def _loader(
+    self, arrays: list[np.ndarray], labels: Any, change: Any = None
+  ) -> batching.Loader:
+    def collate(members, rows, padded, step=None):
+      if change and step is not None:
+        chosen = change(members, step)
+      else:
+        chosen = [arrays[i] for i in members]
       counts = [len(array) for array in chosen]
       return Batch(
         batching.pad(chosen, rows, padded),
@@ -138,6 +199,7 @@ class Classification(base.Task):
       self.config.batch_size,
       num_buckets=self.config.num_buckets,
       seed=self.config.seed,
+      vary=collate,
     )
 
   def train_batches(self):

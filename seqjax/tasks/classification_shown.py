@@ -1,15 +1,20 @@
 """What a person looks at when a classifier has been trained."""
 
+import functools
 import pathlib
 from collections import Counter
 from typing import Any
 
+import jax
 import numpy as np
 
 from seqjax import files
 from seqjax.data.examples import held_out
+from seqjax.models import layers
 from seqjax.tasks import calibration
 from seqjax.tasks.classification import in_order, sklearn_metrics
+
+_PICTURES = 2  # of self-attention
 
 
 def show(task: Any, params: Any, directory: pathlib.Path) -> str:
@@ -50,6 +55,9 @@ def show(task: Any, params: Any, directory: pathlib.Path) -> str:
   if task.config.model.pool == "attention" and hasattr(task.format, "steps"):
     path = _attention(task, params, examples, directory)
     lines.append(f"What the pooling attends to: {path}")
+  if layers.is_transformer(task.config.model) and hasattr(task.format, "steps"):
+    paths = _self_attention(task, params, examples, directory)
+    lines += [f"Which step looks at which: {path}" for path in paths]
   written = "\n".join(lines)
   files.write(directory / "classes.txt", written + "\n")
   return f"{written}\nConfusion matrix: {picture}"
@@ -97,3 +105,27 @@ def _attention(task, params, examples, directory) -> pathlib.Path:
     [example.label for example in chosen],
   )
   return path
+
+
+def _self_attention(task, params, examples, directory) -> list[pathlib.Path]:
+  """Pictures of the last block, each of the first text of another class."""
+  from seqjax.show import attention
+
+  firsts: dict[str, Any] = {}
+  for example in examples:
+    if task.format.steps(example.inputs):
+      firsts.setdefault(example.label, example)
+  chosen, paths = list(firsts.values())[:_PICTURES], []
+  looks = jax.jit(functools.partial(task.apply, method="self_attention"))
+  found = task.look(params, [example.inputs for example in chosen])
+  for example, (row, pooled) in zip(chosen, found, strict=True):
+    symbols = task.format.steps(example.inputs)
+    if task.config.model.pool == "class_token":
+      symbols = ["class", *symbols]
+    inputs = task.encoder.encode(example.inputs)[None]
+    said = f"→ {task.labels[row.argmax()]} {row.max():.0%}, is {example.label}"
+    paths.append(directory / f"self_attention_{len(paths) + 1}.png")
+    attention.draw(
+      paths[-1], symbols, looks(params, inputs)[-1][0], said, pooled
+    )
+  return paths

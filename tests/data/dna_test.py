@@ -133,3 +133,9 @@ def test_files_of_different_length(tmp_path):
   (tmp_path / "labels.txt").write_text("1\n")
   with pytest.raises(InputError, match="has 2 rows and labels.txt 1"):
     dna.read(tmp_path, DNA)
+
+
+def test_a_step_is_a_letter():
+  """As many as the encoder makes, ambiguous ones too."""
+  assert dna.steps("ACgN") == ["A", "C", "g", "N"]
+  assert len(dna.Encoder(2).encode("ACgN")) == 4

@@ -2,13 +2,16 @@ import gzip
 import json
 import struct
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from ml_collections import config_dict
+from PIL import Image
 
 from seqjax.data import images
 from seqjax.data.examples import Example
 from seqjax.errors import InputError
+from seqjax.nn.patches import from_patches
 
 
 def idx(shape, data, kind=8):
@@ -42,6 +45,7 @@ def test_read_folder(mnist):
 
 def test_load(mnist):
   data = config_dict.ConfigDict({"path": None, "examples": 50})
+  data.image_size = 0
   data.validation, data.test, data.num_folds, data.fold = 0.2, 0.2, 0, 0
   assert [len(part) for part in images.load(data, 0)] == [30, 10, 10]
   data.path = str(mnist)
@@ -51,21 +55,104 @@ def test_load(mnist):
     images.load(data, 0)
 
 
-@pytest.mark.parametrize("order", images.ORDERS)
-def test_encoder(order):
-  image = np.arange(6, dtype=np.uint8).reshape(2, 3)
-  data = config_dict.ConfigDict({"order": order})
-  encoder = images.Encoder.fit([Example(image, "0")], data, 4)
+def settings(**fields):
+  return config_dict.ConfigDict(
+    {"order": "patches", "patch": 2, "shift": 0, "flip": False, "erase": 0}
+    | {"image_size": 0}
+    | fields
+  )
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+@pytest.mark.parametrize("order", ["rows", "pixels", "permuted"])
+def test_encoder(order, colours):
+  shape = (2, 3, 3) if colours == 3 else (2, 3)
+  count = 6 * colours
+  image = np.arange(count, dtype=np.uint8).reshape(shape)
+  encoder = images.Encoder.fit([Example(image, "0")], settings(order=order), 4)
   assert encoder.vocab_size == 0
   found = encoder.encode(image)
   assert found.dtype == np.float32
-  steps = {"rows": (2, 3)}.get(order, (6, 1))
+  steps = {"rows": (2, 3 * colours)}.get(order, (6, colours))
   assert found.shape == steps
   assert encoder.input_size == steps[1]
   pixels = np.sort(found.reshape(-1)) if order == "permuted" else found
-  np.testing.assert_allclose(pixels.reshape(-1), np.arange(6) / 255, rtol=1e-6)
+  np.testing.assert_allclose(
+    pixels.reshape(-1), np.arange(count) / 255, rtol=1e-6
+  )
   again = images.Encoder(**json.loads(json.dumps(encoder.state)))
   np.testing.assert_array_equal(again.encode(image), found)
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+def test_patches(colours):
+  """Squares row by row, each as it stands in the image."""
+  shape = (4, 6, 3) if colours == 3 else (4, 6)
+  rng = np.random.default_rng(0)
+  image = rng.integers(0, 256, shape, np.uint8)
+  encoder = images.Encoder.fit([Example(image, "0")], settings(), 0)
+  found = encoder.encode(image)
+  assert found.dtype == np.uint8
+  squares = [image[y : y + 2, x : x + 2] for y in (0, 2) for x in (0, 2, 4)]
+  expected = np.stack([square.reshape(-1) for square in squares])
+  np.testing.assert_array_equal(found, expected)
+  whole = from_patches(jnp.array(found)[None], encoder.shape)
+  np.testing.assert_array_equal(whole[0], image.reshape(4, 6, colours))
+  with pytest.raises(InputError, match="patch is 4, expected a divisor of the"):
+    images.Encoder.fit([Example(image, "0")], settings(patch=4), 0)
+
+
+def test_what_training_sees():
+  """A shift is what a window over the mirrored image shows."""
+  rng = np.random.default_rng(0)
+  image = rng.integers(0, 256, (5, 4), np.uint8)
+  wide = np.pad(image, 2, mode="reflect")
+  windows = [wide[y : y + 5, x : x + 4] for y in range(5) for x in range(5)]
+  given = image[None].repeat(300, 0)
+  moved = images.moved(given, np.random.default_rng(1), shift=2, flip=False)
+  seen = {one.tobytes() for one in moved}
+  assert seen == {window.tobytes() for window in windows}
+  turned = images.moved(given, np.random.default_rng(1), shift=0, flip=True)
+  mirrored = (turned == image[:, ::-1]).all((1, 2))
+  assert (mirrored | (turned == image).all((1, 2))).all()
+  assert 110 < mirrored.sum() < 190
+  gone = images.erased(given + 0, np.random.default_rng(1), 2) != given
+  assert gone.sum((1, 2)).max() == 4
+  again = images.erased(given, np.random.default_rng(1), 2)
+  np.testing.assert_array_equal(again[gone], 127)
+
+
+def test_augmentation():
+  image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3)
+  assert images.augmentation(settings()) is None
+  change = images.augmentation(settings(shift=1, flip=True, erase=2))
+  assert change is not None
+  first = change([image] * 9, np.random.default_rng(0))
+  assert first.shape == (9, 4, 4, 3)
+  assert first.dtype == np.uint8
+  again = change([image] * 9, np.random.default_rng(0))
+  np.testing.assert_array_equal(first, again)
+  assert (first != change([image] * 9, np.random.default_rng(1))).any()
+  with pytest.raises(InputError, match="shift is 4, expected 0 or more, and l"):
+    images.Encoder.fit([Example(image, "0")], settings(shift=4), 0)
+
+
+def test_pictures_in_the_colours_of_training(tmp_path):
+  colours = np.zeros((2, 2, 3), np.uint8)
+  colours[0, 0], colours[1, 1] = (255, 0, 0), (9, 9, 9)
+  grey = np.array([[76, 0], [0, 9]], np.uint8)
+  Image.fromarray(colours).save(tmp_path / "a.png")
+  Image.fromarray(grey).save(tmp_path / "b.png")
+  found = images.Encoder(2, 2, "rows", 0).read(str(tmp_path))
+  np.testing.assert_array_equal(found, [grey, grey])
+  encoder = images.Encoder(2, 2, "rows", 0, colours=3)
+  found = encoder.read(str(tmp_path))
+  np.testing.assert_array_equal(found[0], colours)
+  np.testing.assert_array_equal(found[1], grey[..., None].repeat(3, -1))
+  path = str(tmp_path / "b.png")
+  assert [one.shape for one in encoder.read(path)] == [(2, 2, 3)]
+  with pytest.raises(InputError, match=r"shape \(2, 2\), expected \(3, 3\)"):
+    images.Encoder(3, 3, "rows", 0).read(path)
 
 
 def test_permuted_is_one_order_for_all():

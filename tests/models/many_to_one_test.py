@@ -4,9 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from ml_collections import ConfigDict
 
 from seqjax import GRU, nn
+from seqjax.models.layers import create
 from seqjax.models.many_to_one import POOLS, ManyToOne
+from seqjax.nn.patches import ConvStem
 from tests.nn.building import layers_of
 
 KEY = jax.random.key(0)
@@ -20,7 +23,7 @@ def make(pool, bidirectional=False, **options):
 
 
 @pytest.mark.parametrize("bidirectional", [False, True])
-@pytest.mark.parametrize("pool", POOLS)
+@pytest.mark.parametrize("pool", [p for p in POOLS if p != "class_token"])
 def test_padding_changes_nothing(pool, bidirectional, nnx_mode):
   del nnx_mode
   _, params, apply = make(pool, bidirectional, vocab_size=7, embed_size=3)
@@ -52,6 +55,72 @@ def test_attention_is_a_distribution_over_valid_steps():
   _, weights = model.read(inputs, lengths=LENGTHS)
   np.testing.assert_allclose(weights.sum(1), [1, 1, 0], rtol=1e-6)
   assert (weights[1, 3:] == 0).all()
+
+
+def encoder_of(options):
+  config = ConfigDict(
+    {
+      "layer": f"transformer_encoder({options})",
+      "hidden_size": 8,
+      "num_layers": 2,
+      "dropout": 0.0,
+      "compute_dtype": "float32",
+    }
+  )
+  return create(config)
+
+
+def test_a_class_token_stands_in_front():
+  """Of its own: positions of the rest are one later, padding is not seen."""
+  make = encoder_of("heads=2, positions='learned', max_length=6")
+  model = ManyToOne(make, 2, input_size=3, pool="class_token", key=KEY)
+  inputs = jax.random.normal(KEY, (3, 5, 3))
+  found = model(inputs, lengths=LENGTHS)
+  token = jnp.broadcast_to(model.class_token.get_value(), (1, 1, 3))
+  for row, length in enumerate([5, 3, 0]):
+    alone = jnp.concatenate([token, inputs[row : row + 1, :length]], axis=1)
+    _, outputs = model.rnn(alone)
+    expected = model._head(outputs[:, 0])
+    np.testing.assert_allclose(found[row], expected[0], rtol=1e-5, atol=1e-6)
+  # All but the token's position are told from each other.
+  turned = model(inputs[:1, ::-1])
+  assert np.abs(turned - found[:1]).max() > 1e-4
+  with pytest.raises(
+    ValueError, match="pool is 'class_token', which stands in"
+  ):
+    ManyToOne(layers_of(), 2, input_size=3, pool="class_token", key=KEY)
+
+
+def test_bytes_are_read_as_minus_1_to_1():
+  model, _, _ = make("mean", input_size=3)
+  pixels = jax.random.randint(KEY, (2, 5, 3), 0, 256).astype(jnp.uint8)
+  vectors = pixels.astype(jnp.float32) / 127.5 - 1
+  np.testing.assert_allclose(model(pixels), model(vectors), rtol=1e-6)
+
+
+@pytest.mark.parametrize("colours", [1, 3])
+def test_convolutions_in_front_of_patches(colours):
+  """They see the image that the patches were cut from."""
+  stem = ConvStem((4, 8, colours), 4, (2, 5), (1, 4), key=KEY)
+  pixels = jax.random.randint(KEY, (2, 4, 8, colours), 0, 256)
+  pixels = pixels.astype(jnp.uint8)
+  halves = pixels[:, :, :4], pixels[:, :, 4:]
+  patches = jnp.stack([half.reshape(2, -1) for half in halves], axis=1)
+  expected = stem.grid(pixels)
+  np.testing.assert_allclose(stem(patches), expected, rtol=1e-6)
+  padded = stem(jnp.pad(patches, ((0, 0), (0, 3), (0, 0))))
+  np.testing.assert_allclose(padded[:, :2], expected, rtol=1e-6)
+  assert (padded[:, 2:] == 0).all()
+  model = ManyToOne(
+    layers_of(GRU(4)),
+    2,
+    input_size=16 * colours,
+    stem=lambda key: ConvStem((4, 8, colours), 4, (5,), (4,), key=key),
+    key=KEY,
+  )
+  assert model(patches).shape == (2, 2)
+  with pytest.raises(ValueError, match=r"strides is \(1, 2\), expected a pro"):
+    ConvStem((4, 8, 3), 4, (2, 5), (1, 2), key=KEY)
 
 
 def test_noise_is_on_what_the_first_layer_reads():

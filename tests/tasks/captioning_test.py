@@ -324,3 +324,23 @@ def test_images_get_captions_of_their_own(tmp_path):
   right = np.mean([a == b for a, b in zip(said, wanted, strict=True)])
   assert right > 0.8
   assert len(set(said)) > 25
+
+
+def test_a_transformer_is_searched_and_looked_into(tmp_path):
+  """Not trained; regions of another image in the batch change nothing."""
+  config = grids_config(
+    tmp_path,
+    **{
+      "model.decoder": "transformer(heads=2, feed_forward=8)",
+      "model.bridge": "none",
+      "model.deep_output": False,
+    },
+  )
+  task = base.create(base.resolve(config))
+  params = jax.jit(task.init)(jax.random.key(0))
+  images = list(task.splits.test)
+  assert task.caption(params, images)[1:2] == task.caption(params, images[1:2])
+  task.showcase(params, tmp_path)
+  assert (tmp_path / "attention_1.png").stat().st_size > 0
+  ((said,),) = task.search(params, images[:1], looks=True)
+  np.testing.assert_allclose(said.weights.sum(axis=1), 1, rtol=1e-5)
