@@ -4,6 +4,11 @@
                      "good, not bad at all" and "bad, not good at all".
   sst2               settings for the Stanford Sentiment Treebank: a folder
                      with train.tsv, dev.tsv, test.tsv.
+  reviews_transformer, sst2_transformer
+                     the same with the encoders of masked_lm.py:reviews and
+                     :sst2, whose runs can be begun from:
+                     --config.init_from=RUN takes embeddings and layers, words
+                     by their names, and knows the words of that run, too.
 
   python -m seqjax.launch --config=experiments/sentiment.py \
       --workdir=runs/sentiment
@@ -17,7 +22,7 @@ from ml_collections import config_dict
 
 from seqjax import config as settings
 
-VARIANTS = ("reviews", "sst2")
+VARIANTS = "reviews", "sst2", "reviews_transformer", "sst2_transformer"
 
 
 def get_config(variant="reviews"):
@@ -74,4 +79,20 @@ def get_config(variant="reviews"):
     config.optimizer.learning_rate = 1e-3
     config.optimizer.weight_decay = 0.1
     config.eval_every = 110
+  elif variant == "reviews_transformer":
+    config.model.layer = "transformer_encoder(heads=4)"
+    config.model.num_layers = 2
+    config.model.pool = "mean"
+    config.optimizer.learning_rate = 1e-3
+  elif variant == "sst2_transformer":
+    config.data.min_count = 2
+    config.model.layer = "transformer_encoder(heads=4)"
+    config.model.hidden_size = config.model.embed_size = 128
+    config.model.num_layers = 3
+    config.model.pool = "mean"
+    config.steps = 330
+    config.model.word_dropout = 0.2
+    config.optimizer.learning_rate = 2e-3
+    config.optimizer.weight_decay = 0.1
+    config.eval_every = 55
   return config

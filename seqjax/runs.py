@@ -60,6 +60,7 @@ class Run:
   # Of the tasks that are here; a run has those of its own task.
   generate: Callable[..., list[str]]
   complete: Callable[..., list[tuple[str, float]]]
+  fill: Callable[..., list[list[list[tuple[str, float]]]]]
   predict: Callable[..., npt.NDArray[np.float32]]
   tag: Callable[..., list[list[str]]]
   translate: Callable[..., list[Any]]

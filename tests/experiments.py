@@ -30,6 +30,7 @@ OF_ONE = {
   "ner": {"model.cell": "elman"},
   "protein": {"model.cell": "elman"},
   "long_memory": {"data.distance": 8},
+  "masked_lm": {"model.num_layers": 1},
   "caption": {
     "data.image_size": 48,
     "data.held_out": 10,
@@ -41,6 +42,20 @@ OF_ONE = {
     "decode.max_length": 8,
   },
   "translate": {"model.cell": "elman", "model.attention": "additive(size=4)"},
+  "detect": {
+    "data.image_size": 32,
+    "data.validation_examples": 20,
+    "data.test_examples": 12,
+    "model.channels": (4,),
+    "model.strides": (4, 2),
+    "model.region_size": 8,
+    "model.heads": 2,
+    "model.feed_forward": 8,
+    "model.num_layers": 1,
+    "model.decoder_layers": 2,
+    "model.num_queries": 6,
+    "showcase.images": 4,
+  },
 }
 
 

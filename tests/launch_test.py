@@ -124,7 +124,7 @@ MISTAKES = {
   "variant of any file": (
     ["--config=experiments/sentiment.py:nope"],
     "'nope' is no variant of experiments/sentiment.py, expected one of"
-    " reviews, sst2",
+    " reviews, sst2, reviews_transformer, sst2_transformer",
   ),
   "unknown text": (
     [CONFIG, "--config.data.name=shakespear"],

@@ -39,6 +39,7 @@ class Encoder:
     self.state = {"symbols": self._vocabulary.symbols}
     self.vocab_size = len(self._vocabulary)
     self.unknown = self._vocabulary.unknown
+    self.names = self._vocabulary.names
 
   @classmethod
   def fit(

@@ -1,4 +1,6 @@
-"""A trigram model with Kneser-Ney smoothing: what a network has to beat."""
+"""Models of counts, which a network has to beat: Kneser-Ney, and neighbours."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -100,3 +102,76 @@ def _find(values: np.ndarray, wanted: np.ndarray) -> np.ndarray:
   """Where in sorted `values`; -1 for what is not there."""
   at = np.minimum(np.searchsorted(values, wanted), len(values) - 1)
   return np.where(values[at] == wanted, at, -1)
+
+
+EDGE = -1  # what is in front of a sentence, and behind it
+
+
+class BothNeighbours:
+  """What stands between two words, by counts alone; Witten-Bell smoothing.
+
+    p(w | l r) = (c(l w r) + n(l r) q(w)) / (c(l r) + n(l r))
+    q(w)       = (p(w | l) + p(w | r)) / 2
+    p(w | l)   = (c(l w) + n(l) p(w)) / (c(l) + n(l)), p(w | r) likewise
+    p(w)       = (c(w) + 1) / (N + V)
+
+  c counts, n the different words seen there; where nothing was seen between
+  them it is q, where nothing was seen at a neighbour p(w) in its place. Witten
+  and Bell 1991, "The zero-frequency problem", method C.
+
+  Attributes:
+    vocab_size: V.
+  """
+
+  def __init__(self, rows: Sequence[np.ndarray], vocab_size: int):
+    """Counts.
+
+    Args:
+      rows: of each sentence its ids, int `[time]`, below `vocab_size`.
+      vocab_size: V.
+    """
+    self.vocab_size = vocab_size
+    ended = [part for row in rows for part in (np.asarray(row), [EDGE])]
+    ids = np.concatenate([[EDGE], *ended]).astype(np.int64)
+    there = np.flatnonzero(ids != EDGE)
+    left, word, right = ids[there - 1], ids[there], ids[there + 1]
+    counts = np.bincount(word, minlength=vocab_size)
+    self._unigram = (counts + 1) / (len(word) + vocab_size)
+    # What the words between, behind and in front of are counted by.
+    self._both, self._left, self._right = (
+      np.unique(context * vocab_size + word, return_counts=True)
+      for context in (self._pair(left, right), left + 1, right + 1)
+    )
+
+  def probabilities(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """p(w | l r) of all words, `[n, V]`.
+
+    Args:
+      left: l, int `[n]`; any id, or EDGE.
+      right: r, likewise.
+    """
+    left, right = np.asarray(left, np.int64), np.asarray(right, np.int64)
+    found = np.empty((len(left), self.vocab_size))
+    contexts = zip(self._pair(left, right), left + 1, right + 1, strict=True)
+    for row, (both, one, other) in enumerate(contexts):
+      beside = [
+        self._smooth(table, context, self._unigram)
+        for table, context in ((self._left, one), (self._right, other))
+      ]
+      found[row] = self._smooth(self._both, both, (beside[0] + beside[1]) / 2)
+    return found
+
+  def _pair(self, left, right):
+    """Two neighbours as one number; an id of the mask, V, is one, too."""
+    return (left + 1) * (self.vocab_size + 2) + right + 1
+
+  def _smooth(self, table, context: int, below: np.ndarray) -> np.ndarray:
+    keys, counts = table
+    first = context * self.vocab_size
+    low, high = np.searchsorted(keys, [first, first + self.vocab_size])
+    if low == high:
+      return below
+    seen = counts[low:high]
+    mixed = (high - low) * below
+    mixed[keys[low:high] - first] += seen
+    return mixed / (seen.sum() + high - low)

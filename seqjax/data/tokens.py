@@ -79,6 +79,13 @@ class Vocabulary:
     kept = [symbol for symbol in ranked if counts[symbol] >= min_count]
     return cls(kept[:max_size] if max_size else kept, reserved)
 
+  @property
+  def names(self) -> list[str]:
+    """How each id is written, "<padding>" if it is reserved."""
+    reserved = (f"<{name}>" for name in self.reserved)
+    named = [UNKNOWN_WORD if n == "<unknown>" else n for n in reserved]
+    return [*named, *self.symbols]
+
   def __len__(self) -> int:
     """How many ids there are, reserved ones included."""
     return len(self.reserved) + len(self.symbols)

@@ -48,6 +48,7 @@ class Encoder:
     self.state = {"words": self._vocabulary.symbols, "lower": lower}
     self.vocab_size = len(self._vocabulary)
     self.unknown = self._vocabulary.unknown
+    self.names = self._vocabulary.names
 
   @classmethod
   def fit(

@@ -119,7 +119,8 @@ class Task(abc.ABC):
 
     `{"embed": [symbols ...], "head": [labels ...]}`: a parameter is what is
     named here or lies in it, "head.kernel" say. Where another run's differ,
-    `config.init_from` leaves that parameter out, even if its shape agrees.
+    `config.init_from` takes rows and columns by these names, one for each; or,
+    where they are no such lists, leaves the parameter out.
     """
     return {}
 

@@ -38,14 +38,17 @@ def init_state(
     task: built from `config`.
     config: of the experiment.
     taken: parameters by their names (`leaf_name`) that are not drawn but these,
-      see `init_from`.
+      but for what is NaN in them, see `init_from`.
   """
   init_key, train_key = jax.random.split(jax.random.key(config.seed))
   params = task.init(init_key)
   if taken:
-    params = jax.tree_util.tree_map_with_path(
-      lambda path, drawn: taken.get(leaf_name(path), drawn), params
-    )
+
+    def begin(path, drawn):
+      found = taken.get(leaf_name(path), jnp.nan)
+      return jnp.where(jnp.isnan(found), drawn, found)
+
+    params = jax.tree_util.tree_map_with_path(begin, params)
   averaged = config.optimizer.ema_decay > 0
   return TrainState(
     step=jnp.zeros((), jnp.int32),

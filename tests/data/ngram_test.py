@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from seqjax.data import ngram
 from seqjax.data.ngram import KneserNey
 
 V = 6
@@ -75,3 +76,43 @@ def test_the_first_bigram_counts():
   unseen = np.array([[2, 2]] * 3)
   found = model.probabilities(unseen, np.arange(3))
   np.testing.assert_allclose(found, [1 / 12, 5 / 6, 1 / 12])
+
+
+SENTENCES = [[1, 2, 3], [1, 4, 3], [1, 2, 5, 2, 3], [2], [], [5, 5, 1, 2, 3]]
+
+
+def between(left, right):
+  """The equations of the docstring, word by word, of these sentences."""
+  edge = ngram.EDGE
+  ended = [[edge, *row, edge] for row in SENTENCES]
+  triples = [
+    t for row in ended for t in zip(row, row[1:], row[2:], strict=False)
+  ]
+  words = Counter(w for _, w, _ in triples)
+  plain = [(words[w] + 1) / (len(triples) + V) for w in range(V)]
+
+  def smooth(seen, below):
+    counts = Counter(seen)
+    total = len(seen) + len(counts)
+    if not seen:
+      return below
+    return [(counts[w] + len(counts) * q) / total for w, q in enumerate(below)]
+
+  one = smooth([w for a, w, _ in triples if a == left], plain)
+  other = smooth([w for _, w, b in triples if b == right], plain)
+  q = [(x + y) / 2 for x, y in zip(one, other, strict=True)]
+  both = [w for a, w, b in triples if (a, b) == (left, right)]
+  return smooth(both, q)
+
+
+def test_both_neighbours_are_the_definition():
+  """Seen together, one seen alone, neither; the mask's id V is never seen."""
+  rows = [np.array(row, np.int32) for row in SENTENCES]
+  model = ngram.BothNeighbours(rows, V)
+  ids = [ngram.EDGE, *range(V), V]
+  pairs = [(left, right) for left in ids for right in ids]
+  found = model.probabilities(*np.array(pairs).T)
+  np.testing.assert_allclose(found.sum(axis=1), 1)
+  expected = [between(left, right) for left, right in pairs]
+  np.testing.assert_allclose(found, expected, rtol=1e-12)
+  assert found[pairs.index((1, 3))].argmax() == 2

@@ -49,6 +49,11 @@ CALLS = {
       prompt="the value of a ___", top_k=3, num_tokens=5
     ),
   ),
+  "fill": (
+    "masked_lm",
+    lambda run: run.fill(["the film was [MASK]", "[MASK] dull"]),
+    lambda run: run.fill(["not [MASK] but [MASK] ."], top_k=3),
+  ),
   "predict": (
     "sentiment",
     lambda run: run.predict(["not bad", "dull"]),
@@ -74,6 +79,11 @@ CALLS = {
     lambda run: run.translate(["the dog sings ."]),
     lambda run: run.translate(["a cat waits .", "", "some cats sing ."]),
     lambda run: run.translate(["the old cat waits ."], alpha=0.5),
+  ),
+  "detect": (
+    "detect",
+    lambda run: run.detect([np.zeros((40, 60, 3), np.uint8)]),
+    lambda run: run.detect(np.zeros((3, 9, 9), np.uint8), threshold=0.1),
   ),
   "forecast": (
     "forecast",
