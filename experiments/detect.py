@@ -25,7 +25,7 @@ def get_config(variant="scenes"):
   config = config_dict.ConfigDict()
   config.task = "detection"
   config.seed = 0
-  config.steps = 12_000
+  config.steps = 8_000
   config.batch_size = 16
   config.auxiliary_weight = 1.0  # of the guesses after all blocks but the last
 

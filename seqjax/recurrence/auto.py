@@ -29,12 +29,11 @@ class Auto:
     anything else                               "scan"
 
   Each layer of a stack is chosen for on its own. "scan" is the only one that
-  every transformation of JAX works on, and on one CPU device as fast as any;
-  on a GPU "fused" takes half its time (docs/performance.md): name "scan" there
-  for `jax.jvp` and second derivatives. When rows are split: see `rows.splits`.
-  The exception is linear attention, whose carry is a matrix for each head:
-  there a loop moves more than it computes. "checkpointed", "newton", "cudnn"
-  and "pallas" are for who asks for them.
+  every transformation of JAX works on (`jax.jvp`, second derivatives), on one
+  CPU device as fast as any; on a GPU "fused" takes half its time
+  (docs/performance.md). Split rows: see `rows.splits`. Linear attention has a
+  matrix for each head: there a loop moves more than it computes. The others
+  are for who asks for them.
   """
 
   def check(self, cell: base.Cell) -> None:

@@ -105,8 +105,7 @@ class LanguageModeling(base.Task):
   def vocabularies(self):
     # Tied, the head is a "bias"; one-hot, the first layer has a row a symbol.
     reads = "embed" if self.config.model.embed_size else "rnn.layers.0"
-    names = self.tokens.vocabulary.names
-    return dict.fromkeys((reads, "head", "bias"), names)
+    return dict.fromkeys((reads, "head", "bias"), self.tokens.vocabulary.names)
 
   def build(self, key):
     model = self.config.model

@@ -43,12 +43,10 @@ def init_state(
   init_key, train_key = jax.random.split(jax.random.key(config.seed))
   params = task.init(init_key)
   if taken:
-
-    def begin(path, drawn):
-      found = taken.get(leaf_name(path), jnp.nan)
-      return jnp.where(jnp.isnan(found), drawn, found)
-
-    params = jax.tree_util.tree_map_with_path(begin, params)
+    new = lambda path: taken.get(leaf_name(path), jnp.nan)
+    params = jax.tree_util.tree_map_with_path(
+      lambda path, old: jnp.where(jnp.isnan(new(path)), old, new(path)), params
+    )
   averaged = config.optimizer.ema_decay > 0
   return TrainState(
     step=jnp.zeros((), jnp.int32),
