@@ -4,6 +4,7 @@
                     that can be had is printed beside.
   uci               settings for UCI's file (Qian and Sejnowski 1988), chosen by
                     folds of its training proteins.
+  uci_attention     the same by self-attention in place of the recurrence.
 
   python -m seqjax.launch --config=experiments/protein.py --workdir=runs/protein
   echo MKVLAAGIVGLLLAQ | \
@@ -17,7 +18,7 @@ from ml_collections import config_dict
 
 from seqjax import config as settings
 
-VARIANTS = ("hidden", "uci")
+VARIANTS = ("hidden", "uci", "uci_attention")
 
 
 def get_config(variant="hidden"):
@@ -39,7 +40,7 @@ def get_config(variant="hidden"):
   config.data.fold = 0
 
   config.model = config_dict.ConfigDict()
-  config.model.layer = "bidirectional"
+  config.model.layer = "bidirectional"  # or transformer_encoder(heads=2)
   config.model.cell = "gru"
   config.model.hidden_size = 64
   config.model.num_layers = 1
@@ -64,7 +65,7 @@ def get_config(variant="hidden"):
   config.eval_batch_size = 64
   config.probes = settings.probes()
 
-  if variant == "uci":
+  if variant in ("uci", "uci_attention"):
     config.data.validation = 0.0  # few enough: all of them are to learn from
     config.steps = 350
     config.batch_size = 16
@@ -78,4 +79,9 @@ def get_config(variant="hidden"):
     config.optimizer.decay = "constant"
     config.optimizer.ema_decay = 0.97
     config.eval_every = config.checkpoint_every = 350
+  if variant == "uci_attention":
+    config.model.layer = "transformer_encoder(heads=2, feed_forward=128)"
+    config.model.neighbours = 6
+    config.model.dropout = 0.3
+    config.steps = config.eval_every = config.checkpoint_every = 200
   return config

@@ -68,16 +68,6 @@ def corners_of_coco(boxes: Coco) -> Corners:
   )
 
 
-def coco_of_corners(boxes: Corners) -> Coco:
-  """The inverse of `corners_of_coco`."""
-  return Coco(
-    boxes.left,
-    boxes.top,
-    boxes.right - boxes.left,
-    boxes.bottom - boxes.top,
-  )
-
-
 def scaled(boxes: Corners, across: Any, down: Any) -> Corners:
   """Boxes in another unit: x times `across`, y times `down`."""
   return Corners(

@@ -18,6 +18,10 @@ A format is a module that holds
     input_size                   of these vectors; 0 where inputs are ids
     unknown                      the id of what training lacks; None where
                                  inputs are vectors
+    names                        what each id stands for, reserved ones too;
+                                 absent where inputs are vectors
+    patch, shape                 of images alone: the side of a patch, 0 where
+                                 steps are none; height, width and colours
   show(inputs) -> str          an input in one line, for a person
 
 and, where there is something of the kind,
@@ -40,7 +44,7 @@ Formats with a tag for every token, `examples.Tagged`, hold `load` too, and
                                  else `models.aligned` reads; a text is cut
     embeds                       of the class: what is embedded, "embed" for
                                  ids of tokens, "shape_embed", "char_embed"
-    columns                      the vocabulary of each of these
+    columns                      the vocabulary of each of these, with `names`
     input_size                   of the vectors; 0 where there are none
     unknown                      the id, or the vector, of an unknown token
     tags                         of training; the first says "nothing here"

@@ -1,4 +1,4 @@
-"""Where a captioner looked while it wrote: the image once for each word."""
+"""Where a model looked in an image: the image once for each word, or head."""
 
 import math
 import pathlib
@@ -14,7 +14,13 @@ _COLUMNS = 6
 
 
 def draw(
-  image: Any, words: Sequence[str], weights: Any, path: pathlib.Path
+  image: Any,
+  words: Sequence[str],
+  weights: Any,
+  path: pathlib.Path,
+  *,
+  title: str = "the image",
+  rows: int = 0,
 ) -> None:
   """A panel a word: the image, bright where the weights lay.
 
@@ -24,31 +30,35 @@ def draw(
   Args:
     image: uint8 `[height, width, 3]`, or None where there is none to see.
     words: that were written.
-    weights: `[words, cells]`, cells row by row of a square grid.
+    weights: `[words, cells]`, cells row by row of a grid.
     path: the picture.
+    title: of the first panel.
+    rows: of the grid; 0: it is a square.
 
   Raises:
-    ValueError: the cells are no square grid.
+    ValueError: the cells are no such grid.
   """
   weights = np.asarray(weights, np.float64)
-  side = math.isqrt(weights.shape[1])
-  if side * side != weights.shape[1]:
+  cells = weights.shape[1]
+  high = rows or math.isqrt(cells)
+  if cells % high or (not rows and high * high != cells):
+    expected = f"a grid of {rows} rows" if rows else "a square grid"
     raise ValueError(
-      f"weights have {weights.shape[1]} cells, expected those of a square grid"
+      f"weights have {cells} cells, expected those of {expected}"
     )
-  grids = weights.reshape(len(weights), side, side)
+  grids = weights.reshape(len(weights), high, -1)
   first = 0 if image is None else 1
   panels = first + len(words)
   columns = min(_COLUMNS, panels)
-  rows = -(-panels // columns)
+  lines = -(-panels // columns)
   figure, axes = plot.figure(
-    1.7 * columns, 1.95 * rows, rows, columns, share=False
+    1.7 * columns, 1.95 * lines, lines, columns, share=False
   )
   for axis in axes:
     axis.set_axis_off()
   if image is not None:
     axes[0].imshow(image)
-    axes[0].set_title("the image", fontsize=9, color=plot.GREY)
+    axes[0].set_title(title, fontsize=9, color=plot.GREY)
   for axis, word, grid in zip(axes[first:], words, grids, strict=False):
     panel(axis, image, grid)
     axis.set_title(f"{plot.text(word, 16)}  {grid.max():.0%}", fontsize=9)

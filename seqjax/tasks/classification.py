@@ -375,14 +375,16 @@ class Classification(base.Task):
   def look(self, params, inputs: Sequence[Any]) -> list[tuple[Any, Any]]:
     """For each input its probabilities `[classes]`, and what is attended to.
 
-    `[time]` or longer, the weights of the steps; by attention pooling alone.
+    `[time]` or longer, the weights of the steps; None but by attention pooling.
     """
     arrays = [self.encoder.encode(one) for one in inputs]
     loader = self._loader(arrays, np.zeros(len(arrays), np.int32))
     found = []
     for batch in loader.few_shapes(self.config.eval_batch_size):
-      rows = zip(*map(np.asarray, self._look(params, batch)), strict=True)
-      found.append((list(rows), batch.indices, batch.weights))
+      shares, weights = jax.device_get(self._look(params, batch))
+      weights = [None] * len(shares) if weights is None else weights
+      rows = list(zip(shares, weights, strict=True))
+      found.append((rows, batch.indices, batch.weights))
     return batching.in_order(*zip(*found, strict=True))
 
 

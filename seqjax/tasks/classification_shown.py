@@ -55,9 +55,9 @@ def show(task: Any, params: Any, directory: pathlib.Path) -> str:
   if task.config.model.pool == "attention" and hasattr(task.format, "steps"):
     path = _attention(task, params, examples, directory)
     lines.append(f"What the pooling attends to: {path}")
-  if layers.is_transformer(task.config.model) and hasattr(task.format, "steps"):
+  if layers.is_transformer(task.config.model):
     paths = _self_attention(task, params, examples, directory)
-    lines += [f"Which step looks at which: {path}" for path in paths]
+    lines += [f"What is looked at in the last block: {path}" for path in paths]
   written = "\n".join(lines)
   files.write(directory / "classes.txt", written + "\n")
   return f"{written}\nConfusion matrix: {picture}"
@@ -108,24 +108,47 @@ def _attention(task, params, examples, directory) -> pathlib.Path:
 
 
 def _self_attention(task, params, examples, directory) -> list[pathlib.Path]:
-  """Pictures of the last block, each of the first text of another class."""
-  from seqjax.show import attention
-
+  """Pictures of the last block, each of the first input of another class."""
   firsts: dict[str, Any] = {}
   for example in examples:
-    if task.format.steps(example.inputs):
+    if len(example.inputs):
       firsts.setdefault(example.label, example)
   chosen, paths = list(firsts.values())[:_PICTURES], []
   looks = jax.jit(functools.partial(task.apply, method="self_attention"))
   found = task.look(params, [example.inputs for example in chosen])
   for example, (row, pooled) in zip(chosen, found, strict=True):
-    symbols = task.format.steps(example.inputs)
-    if task.config.model.pool == "class_token":
-      symbols = ["class", *symbols]
-    inputs = task.encoder.encode(example.inputs)[None]
+    weights = looks(params, task.encoder.encode(example.inputs)[None])[-1][0]
     said = f"→ {task.labels[row.argmax()]} {row.max():.0%}, is {example.label}"
-    paths.append(directory / f"self_attention_{len(paths) + 1}.png")
-    attention.draw(
-      paths[-1], symbols, looks(params, inputs)[-1][0], said, pooled
-    )
+    path = directory / f"self_attention_{len(paths) + 1}.png"
+    if getattr(task.encoder, "patch", 0):
+      _on_the_image(task, example.inputs, np.asarray(weights), said, path)
+    else:
+      _step_by_step(task, example.inputs, weights, said, pooled, path)
+    paths.append(path)
   return paths
+
+
+def _step_by_step(task, inputs, weights, said, pooled, path) -> None:
+  """Which step looks at which; where there are no symbols, by their number."""
+  from seqjax.show import attention
+
+  steps = getattr(task.format, "steps", task.encoder.encode)(inputs)
+  if isinstance(steps, np.ndarray):
+    steps = [f"{number}" for number in range(1, len(steps) + 1)]
+  token = ["class"] if task.config.model.pool == "class_token" else []
+  attention.draw(path, [*token, *steps], weights, said, pooled)
+
+
+def _on_the_image(task, image, weights, said, path) -> None:
+  """At which patches the class token looks, or all of them in the mean."""
+  from seqjax.show import captions
+
+  if task.config.model.pool == "class_token":
+    weights = weights[:, 0, 1:]
+  else:
+    weights = weights.mean(axis=1)
+  if image.ndim == 2:
+    image = image[..., None].repeat(3, -1)
+  heads = [f"head {number + 1}" for number in range(len(weights))]
+  rows = task.encoder.shape[0] // task.encoder.patch
+  captions.draw(image, heads, weights, path, title=said, rows=rows)

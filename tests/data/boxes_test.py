@@ -14,17 +14,14 @@ SIDE = st.integers(-40, 40).map(lambda n: n / 4)  # exact in binary
 @given(st.tuples(SIDE, SIDE, SIDE, SIDE))
 def test_there_and_back(numbers):
   corners = Corners(*map(np.float64, numbers))
-  for there, back in (
-    (boxes.centred_of_corners, boxes.corners_of_centred),
-    (boxes.coco_of_corners, boxes.corners_of_coco),
-  ):
-    assert back(there(corners)) == corners
+  centred = boxes.centred_of_corners(corners)
+  assert boxes.corners_of_centred(centred) == corners
 
 
 def test_one_box_in_all_formats():
   corners = Corners(10.0, 20.0, 40.0, 60.0)
   assert boxes.centred_of_corners(corners) == Centred(25.0, 40.0, 30.0, 40.0)
-  assert boxes.coco_of_corners(corners) == Coco(10.0, 20.0, 30.0, 40.0)
+  assert boxes.corners_of_coco(Coco(10.0, 20.0, 30.0, 40.0)) == corners
   assert boxes.scaled(corners, 2, 0.5) == Corners(20.0, 10.0, 80.0, 30.0)
   assert boxes.clipped(corners, 30, 100) == Corners(10, 20, 30, 60)
   assert boxes.clipped(corners, 5, 5) == Corners(5, 5, 5, 5)

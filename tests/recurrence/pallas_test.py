@@ -26,7 +26,8 @@ def make(cell, batch=(4,)):
   params = cell.init(jax.random.key(0), D)
   params = params._replace(bias=draw(*params.bias.shape))
   if hasattr(params, "candidate_bias"):
-    params = params._replace(candidate_bias=draw(H))
+    bias = draw(*params.candidate_bias.shape)
+    params = params._replace(candidate_bias=bias)
   carry = jax.tree.map(
     lambda leaf: draw(*leaf.shape), cell.initial_carry(params, batch)
   )

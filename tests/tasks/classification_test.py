@@ -3,10 +3,8 @@
 import collections
 import io
 import json
-import shutil
 import sys
 
-import chex
 import jax
 import numpy as np
 import pytest
@@ -161,29 +159,6 @@ def test_pixels_in_a_fixed_random_order(tmp_path):
   np.testing.assert_allclose(np.sort(found[:, 0]), np.arange(144) / 255)
   again = base.create(config).encoder
   np.testing.assert_array_equal(again.encode(image), found)
-
-
-def test_patches_of_images_and_resume(tmp_path):
-  """A class token, convolutions, changed images: as if never stopped."""
-  changes = {
-    "data.order": "patches",
-    "data.shift": 1,
-    "data.flip": True,
-    "model.layer": "transformer_encoder(heads=2, positions='learned')",
-    "model.pool": "class_token",
-    "model.channels": (4,),
-    "model.strides": (4,),
-    "model.num_layers": 1,
-  }
-  config = small("pixels", **changes, steps=4, checkpoint_every=2)
-  assert loop.train(config, tmp_path / "a") == 0
-  _, whole, _ = loop.load(tmp_path / "a")
-  shutil.rmtree(tmp_path / "a" / "checkpoints" / "4")
-  assert loop.train(config, tmp_path / "a") == 0
-  task, parts, _ = loop.load(tmp_path / "a")
-  chex.assert_trees_all_equal(whole, parts)
-  images = [example.inputs for example in task.splits.test[:3]]
-  assert task.predict(parts, images).shape == (3, 10)
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,16 @@
 
 import json
 import runpy
+import shutil
 
+import chex
 import numpy as np
 import pytest
 
 from seqjax.config import find_module
 from seqjax.data import examples
 from seqjax.tasks import base
-from seqjax.train import loop
+from seqjax.train import loop, showcase
 from tests import experiments
 
 SHOWS = {
@@ -131,6 +133,36 @@ def test_an_evaluation_is_one_pass(trained, name, monkeypatch):
     task.__dict__["_evaluate"] = evaluate
   assert seen == ["validation"] * expected
   assert len(calls) == expected
+
+
+# An image in patches behind convolutions, changed at every step, a class token.
+PATCHES = {
+  "data.order": "patches",
+  "data.shift": 1,
+  "data.flip": True,
+  "model.layer": "transformer_encoder(heads=2, positions='learned')",
+  "model.pool": "class_token",
+  "model.channels": (4,),
+  "model.strides": (4,),
+}
+
+
+@pytest.mark.parametrize(
+  ("name", "changes"),
+  [("pixels", PATCHES), ("masked_lm", {}), ("detect", {})],
+)
+def test_a_run_that_goes_on_ends_as_if_it_never_stopped(
+  tmp_path, monkeypatch, name, changes
+):
+  """Bit by bit: what a step draws is a function of the seed and the step."""
+  monkeypatch.setattr(showcase, "show", lambda *_: None)
+  config = experiments.small(name, **changes, steps=4, eval_every=4)
+  assert loop.train(config, tmp_path / "whole") == 0
+  shutil.copytree(tmp_path / "whole", tmp_path / "again")
+  shutil.rmtree(tmp_path / "again" / "checkpoints" / "4")
+  assert loop.train(config, tmp_path / "again") == 0
+  ends = [loop.load(tmp_path / run, "last")[1] for run in ("whole", "again")]
+  chex.assert_trees_all_equal(*ends)
 
 
 @pytest.mark.parametrize("name", ["forecast", "ball"])

@@ -4,7 +4,6 @@ import functools
 import json
 import os
 import pathlib
-import shutil
 from typing import Any
 
 import jax
@@ -17,7 +16,7 @@ from seqjax.data import ngram, sentences, tsv
 from seqjax.errors import InputError
 from seqjax.models.masked_lm import Masked, MaskedLanguageModel, mask_words
 from seqjax.tasks import base, masked_lm
-from seqjax.train import init_from, loop, showcase
+from seqjax.train import init_from
 from tests import experiments
 
 DATA = pathlib.Path(
@@ -196,24 +195,6 @@ def test_each_step_masks_anew_and_evaluation_does_not(trained):
   rows, columns = np.nonzero(masked.chosen)
   read = np.asarray(masked.tokens)[rows, masked.places[rows, columns]]
   assert (read == task.encoder.vocab_size).all()
-
-
-def test_a_run_that_goes_on_masks_what_it_would_have(tmp_path):
-  """Bit by bit: what is masked is a function of the seed and the step."""
-  config = experiments.small("masked_lm", steps=4, eval_every=4)
-  with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(showcase, "show", lambda *_: None)
-    assert loop.train(config, tmp_path / "whole") == 0
-    again = shutil.copytree(tmp_path / "whole", tmp_path / "again")
-    shutil.rmtree(again / "checkpoints" / "4")
-    assert loop.train(config, again) == 0
-  whole, again = (
-    jax.tree.leaves(loop.load(tmp_path / name, "last")[1])
-    for name in ("whole", "again")
-  )
-  assert all(
-    (one == other).all() for one, other in zip(whole, again, strict=True)
-  )
 
 
 def test_what_the_count_model_reads():

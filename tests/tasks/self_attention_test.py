@@ -38,6 +38,21 @@ def test_longer_sequences_beside_change_nothing(dna):
   np.testing.assert_allclose(together, alone, rtol=1e-5)
 
 
+@pytest.mark.parametrize("pool", ["class_token", "mean"])
+@pytest.mark.parametrize("name", ["pixels", "pixels:rows", "signals"])
+def test_what_has_no_symbols_is_shown_too(tmp_path, name, pool):
+  """Patches on the image, rows and values by their number."""
+  name, _, order = name.partition(":")
+  changes = {"data.order": order or "patches"} if name == "pixels" else {}
+  config = small(name, **LAYER, **changes, **{"model.pool": pool})
+  task = base.create(base.resolve(config))
+  params = jax.jit(task.init)(jax.random.key(0))
+  told = task.showcase(params, tmp_path)
+  for picture in "self_attention_1.png", "self_attention_2.png":
+    assert (tmp_path / picture).stat().st_size > 0
+    assert picture in told
+
+
 def test_a_tagger_shows_which_step_looks_at_which(tmp_path):
   config = small("protein", **LAYER)
   task = base.create(base.resolve(config))
