@@ -102,7 +102,7 @@ def get_config(variant="pydoc"):
   config.eval_batch_size = 16  # parallel streams
   config.update(settings.windows(config, eval_window=256))
   config.probes = settings.probes()
-  config.trigram = False  # whether to tell a Kneser-Ney trigram's perplexity
+  config.ngram = 0  # order of a Kneser-Ney model told of beside; 0: none
 
   config.showcase = config_dict.ConfigDict()
   config.showcase.prompt = ""

@@ -58,7 +58,7 @@ def get_config(variant="pydoc"):
   config.eval_batch_size = 8
   config.update(settings.windows(config, eval_window=128))
   config.probes = settings.probes()
-  config.trigram = True  # whether to tell a Kneser-Ney trigram's perplexity
+  config.ngram = 3  # order of a Kneser-Ney model told of beside; 0: none
 
   config.showcase = config_dict.ConfigDict()
   config.showcase.prompt = ""

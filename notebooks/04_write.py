@@ -100,7 +100,7 @@ config.model.cell = "lstm(forget_bias=3.0)"  # begins by remembering: chapter 3
 config.optimizer.learning_rate = 1.5e-2
 config.log_every, config.eval_every, config.checkpoint_every = 250, 1_000, 1_000
 config.showcase.num_tokens = 100
-config.trigram = True  # a table of what follows two characters, to compare with
+config.ngram = 3  # a table of what follows two characters, to compare with
 
 run = seqjax.fit(config, folder / "run")
 
@@ -118,7 +118,7 @@ shares = {s: train.count(s) / len(train) for s in symbols}
 nats = {
   "all alike": np.log(len(symbols)),
   "frequencies": -np.mean([np.log(shares.get(s, 1e-6)) for s in test]),
-  "trigram": np.log(values["trigram_perplexity"]),
+  "trigram": np.log(values["ngram_perplexity"]),
   "LSTM": values["loss"],
 }
 assert nats["LSTM"] < nats["trigram"] - 0.1

@@ -74,13 +74,14 @@ def _is_number(value: Any, kinds: Any) -> bool:
   return isinstance(value, kinds) and not isinstance(value, bool)
 
 
-def one_of(config: Config, choices: Iterable[str], *fields: str) -> None:
+def one_of(config: Config, choices: Iterable[Any], *fields: str) -> None:
   """Raises InputError for a field whose value is none of `choices`."""
   for field in fields:
     value = get(config, field)
     if value not in (choices := list(choices)):
       raise InputError(
-        f"config.{field} is {value!r}, expected one of {', '.join(choices)}"
+        f"config.{field} is {value!r}, expected one of"
+        f" {', '.join(map(str, choices))}"
       )
 
 

@@ -1,82 +1,100 @@
 """Models of counts, which a network has to beat: Kneser-Ney, and neighbours."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
+from seqjax.errors import InputError
+
+ORDERS = range(2, 10)  # of n-grams that a config may ask for
+
 
 class KneserNey:
-  """Interpolated Kneser-Ney trigrams with one discount an order.
+  """Interpolated Kneser-Ney n-grams with one discount an order.
 
     p(w | u v) = max(c(u v w) - D, 0) / c(u v) + D n(u v) / c(u v) p(w | v)
     p(w | v)   = max(N(v w) - D, 0) / N(v) + D n(v) / N(v) p(w)
     p(w)       = max(N(w) - D, 0) / N + D n / N 1 / V
 
-  c counts in the text, N(.. w) the different words before it, n the different
-  words after a context, D = n_1 / (n_1 + 2 n_2) by the counts that occur once
-  and twice. Ney, Essen, Kneser 1994, "On structuring probabilistic dependences
-  in stochastic language modelling"; Chen and Goodman 1999, section 3.
+  for trigrams; likewise for longer ones. c counts in the text, N(.. w) the
+  different words before it, n the different words after a context, D = n_1 /
+  (n_1 + 2 n_2) by the counts that occur once and twice. Ney, Essen, Kneser
+  1994, "On structuring probabilistic dependences in stochastic language
+  modelling"; Chen and Goodman 1999, section 3.
 
   Attributes:
     vocab_size: V, unknown included.
+    order: n, of the longest n-grams; at least 2.
   """
 
-  def __init__(self, tokens: np.ndarray, vocab_size: int):
+  def __init__(self, tokens: np.ndarray, vocab_size: int, order: int = 3):
     """Counts.
 
     Args:
-      tokens: the training text, int `[n]`, n >= 3, ids below `vocab_size`.
+      tokens: the training text, int `[time]`, ids below `vocab_size`; at least
+        as many as `order`.
       vocab_size: V.
+      order: n.
+
+    Raises:
+      InputError: `order` is below 2, the text is shorter, or there are too many
+        n-grams to number them by 63 bits.
     """
-    self.vocab_size = vocab_size
+    if not ORDERS[0] <= order <= len(tokens):
+      raise InputError(
+        f"config.ngram is {order}, expected 2 to {len(tokens)}, the length of"
+        " the training text"
+      )
+    if vocab_size**order > np.iinfo(np.int64).max:
+      raise InputError(
+        f"config.ngram is {order}, too much for {vocab_size} symbols: their"
+        " n-grams cannot be numbered; use a lower order"
+      )
+    self.vocab_size, self.order = vocab_size, order
     tokens = np.asarray(tokens, np.int64)
-    trigrams, counts = np.unique(
-      self._key(tokens[:-2], tokens[1:-1], tokens[2:]), return_counts=True
-    )
-    # Continuation counts: of each bigram v w, the different u before it.
-    # Nothing is before the first one, which counts as one more.
-    first = self._key(tokens[:1], tokens[1:2])
-    bigrams, before = np.unique(
-      np.append(trigrams % vocab_size**2, first), return_counts=True
-    )
-    words, starts = np.unique(bigrams % vocab_size, return_counts=True)
-    self._orders = []
-    for grams, weights in ((trigrams, counts), (bigrams, before)):
-      contexts = grams // vocab_size
-      found, first = np.unique(contexts, return_index=True)
+    whole = np.lib.stride_tricks.sliding_window_view(tokens, order)
+    grams, weights = np.unique(self._key(whole), return_counts=True)
+    self._orders = []  # from the longest to pairs
+    for n in range(order, 1, -1):
+      found, first = np.unique(grams // vocab_size, return_index=True)
       ends = np.append(first[1:], len(grams))
       totals = np.add.reduceat(weights, first)
       self._orders.append(
         (grams, weights, found, totals, ends - first, _discount(weights))
       )
-    discount = _discount(starts)
+      # Continuation counts: of each shorter one the different words before it.
+      # Nothing is before the first one, which counts as one more.
+      shorter = grams % vocab_size ** (n - 1)
+      if n > 2:
+        shorter = np.append(shorter, self._key(tokens[: n - 1]))
+      grams, weights = np.unique(shorter, return_counts=True)
+    discount = _discount(weights)
     unigram = np.zeros(vocab_size)
-    unigram[words] = np.maximum(starts - discount, 0)
-    spare = discount * len(words) / vocab_size
-    self._unigram = (unigram + spare) / starts.sum()
+    unigram[grams] = np.maximum(weights - discount, 0)
+    spare = discount * len(grams) / vocab_size
+    self._unigram = (unigram + spare) / weights.sum()
 
-  def _key(self, *words) -> np.ndarray:
-    """An n-gram as one number."""
-    key = np.zeros_like(words[0])
-    for word in words:
+  def _key(self, words: np.ndarray) -> np.ndarray:
+    """N-grams `[..., n]` as a number each."""
+    key = np.zeros(words.shape[:-1], np.int64)
+    for word in np.moveaxis(words, -1, 0):
       key = key * self.vocab_size + word
     return key
 
   def probabilities(self, context: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """p(w | u v) `[n]`.
+    """p(w | context) `[n]`.
 
     Args:
-      context: u and v, int `[n, 2]`.
+      context: the `order - 1` words before, int `[n, order - 1]`.
       words: w, int `[n]`.
     """
-    u, v = np.asarray(context, np.int64).T
+    context = np.asarray(context, np.int64)
     words = np.asarray(words, np.int64)
     found = self._unigram[words]
-    contexts = self._key(u, v), v
-    for order, context_key in zip(
-      reversed(self._orders), reversed(contexts), strict=True
-    ):
+    for length, order in enumerate(reversed(self._orders), 1):
       grams, weights, known, totals, followers, discount = order
+      context_key = self._key(context[:, -length:])
       gram_at = _find(grams, context_key * self.vocab_size + words)
       context_at = _find(known, context_key)
       weight = np.where(gram_at >= 0, weights[gram_at], 0)
@@ -86,10 +104,21 @@ class KneserNey:
     return found
 
   def nats(self, tokens: np.ndarray) -> float:
-    """Mean of -log p over all words of a text but the first two."""
-    tokens = np.asarray(tokens)
-    context = np.stack([tokens[:-2], tokens[1:-1]], axis=1)
-    return float(-np.log(self.probabilities(context, tokens[2:])).mean())
+    """Mean of -log p over all words of a text that have a whole context."""
+    whole = np.lib.stride_tricks.sliding_window_view(tokens, self.order)
+    found = self.probabilities(whole[:, :-1], whole[:, -1])
+    return float(-np.log(found).mean())
+
+
+def told(model: KneserNey, tokens: np.ndarray, unit: str) -> dict[str, float]:
+  """Perplexity, and bits a `unit`, of a text; {} if it is too short."""
+  if len(tokens) < model.order:
+    return {}
+  nats = model.nats(tokens)
+  return {
+    "ngram_perplexity": math.exp(nats),
+    f"ngram_bits_per_{unit}": nats / math.log(2),
+  }
 
 
 def _discount(weights: np.ndarray) -> float:

@@ -12,9 +12,8 @@ import optax
 
 from seqjax import config as settings
 from seqjax import files
-from seqjax.data import batching, text
+from seqjax.data import batching, ngram, text
 from seqjax.data.examples import Splits, contiguous
-from seqjax.data.ngram import KneserNey
 from seqjax.data.tokens import Tokenizer, Tokens
 from seqjax.decode import sampling
 from seqjax.decode.prompted import Prompted
@@ -41,6 +40,7 @@ class LanguageModeling(base.Task):
     settings.at_least(config, 1, "window", "eval_batch_size", "eval_window")
     settings.at_least(config, 1, "data.min_count", "showcase.num_tokens")
     settings.at_least(config, 0, "data.max_size", "model.embed_size")
+    settings.one_of(config, (0, *ngram.ORDERS), "ngram")
     settings.below(config, "eval_context", "eval_window")
     settings.rate(config, "model.dropout")
     self._tokenizer = Tokenizer(config.data.tokenizer, config.data.lower)
@@ -49,8 +49,7 @@ class LanguageModeling(base.Task):
     self.loss_unit = f"nats/{self.unit.removesuffix('s')}"
     self.context = batching.said(config, self.unit)
     self._make = layers.create(config.model)
-    names = "window", "eval_window"
-    windows = {f"config.{name}": config[name] for name in names}
+    windows = {f"config.{n}": config[n] for n in ("window", "eval_window")}
     layers.check_steps(config.model, windows)
     try:
       sampling.check_options(**self._showcase_options())
@@ -61,9 +60,12 @@ class LanguageModeling(base.Task):
   def items_per_step(self):
     return self.config.batch_size * self.config.window
 
+  def _load(self) -> text.Corpus:
+    return text.load(self.config.data.name, self.config.data.path)
+
   @functools.cached_property
   def _corpus(self) -> text.Corpus:
-    corpus = text.load(self.config.data.name, self.config.data.path)
+    corpus = self._load()
     if self.saved and (begun := self.saved["sha256"]) != corpus.sha256:
       raise InputError(
         f"{corpus.name}: the text has changed since the run was begun (SHA-256"
@@ -192,20 +194,18 @@ class LanguageModeling(base.Task):
     }
 
   @functools.cached_property
-  def _trigrams(self) -> KneserNey:
+  def _ngrams(self) -> ngram.KneserNey:
     ids = self.tokens.encode(self.parts.train)
-    return KneserNey(ids, len(self.tokens))
+    return ngram.KneserNey(ids, len(self.tokens), self.config.ngram)
 
   def scores(self, outputs, split):
-    """Perplexity of a Kneser-Ney trigram, and the share of unknown symbols."""
-    if not self.config.trigram or len(getattr(self.parts, split)) < 3:
+    """What a Kneser-Ney n-gram reaches, and the share of unknown symbols."""
+    if not self.config.ngram or not len(getattr(self.parts, split)):
       return {}
     ids = self.tokens.encode(getattr(self.parts, split))
+    told = ngram.told(self._ngrams, ids, self.unit.removesuffix("s"))
     unknown = self.tokens.vocabulary.unknown
-    return {
-      "trigram_perplexity": math.exp(self._trigrams.nats(ids)),
-      "unknown": float((ids == unknown).mean()),
-    }
+    return {**told, "unknown": float((ids == unknown).mean())}
 
   def _showcase_options(self) -> dict[str, Any]:
     show = self.config.showcase

@@ -17,15 +17,16 @@ def tokens():
   return rng.choice(V, 200, p=[0.4, 0.25, 0.15, 0.1, 0.1, 0.0])
 
 
-def plain(tokens):
+def plain(tokens, order):
   """The equations of the docstring over Python's own counters."""
-  grams = {n: Counter() for n in (1, 2, 3)}
-  grams[3] = Counter(zip(tokens, tokens[1:], tokens[2:], strict=False))
-  for n in (3, 2):
+  grams = {n: Counter() for n in range(1, order + 1)}
+  shifted = [tokens[first:] for first in range(order)]
+  grams[order] = Counter(zip(*shifted, strict=False))
+  for n in range(order, 1, -1):
     for gram in grams[n]:
       grams[n - 1][gram[1:]] += 1
-    if n == 3:  # the start of the text is before the first bigram
-      grams[2][tuple(tokens[:2])] += 1
+    if n > 2:  # the start of the text is before the first shorter one
+      grams[n - 1][tuple(tokens[: n - 1])] += 1
 
   def discount(n):
     counts = Counter(grams[n].values())
@@ -47,11 +48,20 @@ def plain(tokens):
   return probability
 
 
-def test_it_is_the_definition(tokens):
-  model, expected = KneserNey(tokens, V), plain(tokens.tolist())
-  for u, v, w in np.ndindex(V, V, V):
-    found = model.probabilities(np.array([[u, v]]), np.array([w]))[0]
-    assert found == pytest.approx(expected(u, v, w), rel=1e-9)
+@pytest.mark.parametrize("order", [2, 3, 4])
+def test_it_is_the_definition(tokens, order):
+  model, expected = KneserNey(tokens, V, order), plain(tokens.tolist(), order)
+  grams = np.array(list(np.ndindex(*[V] * order)))
+  found = model.probabilities(grams[:, :-1], grams[:, -1])
+  for gram, probability in zip(grams.tolist(), found, strict=True):
+    assert probability == pytest.approx(expected(*gram), rel=1e-9)
+
+
+def test_what_cannot_be_counted(tokens):
+  with pytest.raises(ValueError, match="ngram is 1, expected 2 to 200"):
+    KneserNey(tokens, V, 1)
+  with pytest.raises(ValueError, match="ngram is 30, too much for 6 symbols"):
+    KneserNey(tokens, V, 30)
 
 
 def test_probabilities_add_up(tokens):
