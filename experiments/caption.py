@@ -127,8 +127,9 @@ def get_config(variant="scenes"):
     config.model.bridge = "none"
     config.model.deep_output = False
     config.model.embed_dropout = 0.2
-    config.model.dropout = 0.2
-    config.model.output_dropout = 0.3
+    config.model.dropout = 0.1
+    config.model.output_dropout = 0.2
+    config.optimizer.learning_rate = 2e-3
     config.optimizer.warmup_steps = 300
     config.optimizer.b2 = 0.98
     config.eval_every = config.checkpoint_every = 500
