@@ -8,6 +8,7 @@ EXTRA = {
   "PIL": "pillow",
   "grain": "grain",
   "matplotlib": "matplotlib",
+  "mido": "mido",
   "pooch": "pooch",
   "seqeval": "seqeval",
   "sklearn": "scikit-learn",

@@ -31,6 +31,7 @@ OF_ONE = {
   "protein": {"model.cell": "elman"},
   "long_memory": {"data.distance": 8},
   "masked_lm": {"model.num_layers": 1},
+  "music": {"showcase.judged": 3},
   "caption": {
     "data.image_size": 48,
     "data.held_out": 10,

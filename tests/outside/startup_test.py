@@ -116,6 +116,7 @@ NEEDED = {
   "PIL": ["--config=char_lm", *SMALL],  # which matplotlib needs, too
   "grain": ["--config=char_lm", *SMALL],
   "matplotlib": ["--config=char_lm", *SMALL],
+  "mido": ["--config=music"],
   "pooch": ["--config=char_lm:tinyshakespeare", *SMALL],
   "seqeval": ["--config=ner"],
   "sklearn": ["--config=sentiment"],

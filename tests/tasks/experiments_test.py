@@ -20,6 +20,7 @@ SHOWS = {
   "pass_fail": ("confusion.png", "classes.txt"),
   "sentiment": ("confusion.png", "classes.txt", "attention.html"),
   "masked_lm": ("masked.txt",),
+  "music": ("tune.abc",),
   "surnames": ("confusion.png", "classes.txt"),
   "dna": ("confusion.png", "classes.txt", "attention.html"),
   "pixels": ("confusion.png", "classes.txt"),
@@ -172,6 +173,8 @@ def test_two_layers(tmp_path, name):
 
 
 MISTAKES = [
+  ("next_word", "ngram", 1, "config.ngram is 1, expected one of 0, 2, 3"),
+  ("music", "data.tokenizer", "words", "tokenizer is 'words', expected one"),
   ("sentiment", "data.format", "tvs", "config.data.format is 'tvs'.*expec"),
   ("sentiment", "model.pool", "max", "config.model.pool is 'max', expected"),
   ("sentiment", "model.dropout", 1.5, "config.model.dropout is 1.5"),
