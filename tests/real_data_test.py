@@ -1,12 +1,16 @@
 """The real files in their original formats, where they are at hand."""
 
+import itertools
 import json
 import os
 import pathlib
+import tarfile
+from fractions import Fraction
 
 import numpy as np
 import pytest
 from ml_collections import config_dict
+from scipy.io import wavfile
 
 from seqjax.data import (
   bleu,
@@ -14,12 +18,17 @@ from seqjax.data import (
   captions,
   conll,
   formats,
+  midi,
   moses,
+  notes,
   pairs,
   protein,
   series,
   signals,
   subwords,
+  tune_scores,
+  tunes,
+  wav,
 )
 from seqjax.tasks import base
 from seqjax.train import folds, loop
@@ -332,3 +341,64 @@ def test_promoters(tmp_path):
   folds.cross_validate(config, tmp_path)
   result = json.loads((tmp_path / "cross_validation.json").read_text())
   assert result["mean"]["accuracy"] > 0.88
+
+
+def test_tunes(capsys):
+  """Whole ones, well formed as far as they are; no title in two parts."""
+  found = tunes.read(DATA / "irish_abc" / "irish.abc")
+  assert len(found) == 800
+  assert "2 double(s)" in capsys.readouterr().err
+  shares = tune_scores.shares(found)
+  assert shares == pytest.approx(
+    {"header": 1, "legal": 0.996, "bars": 0.969, "repeats": 1, "all": 0.966},
+    abs=0.002,
+  )
+  parts = tunes.split(found, 0.1, 0.1, 0)
+  titles = [
+    {tunes.plain(line[2:]) for t in part for line in t.split("\n")
+     if line.startswith("T:")} for part in parts
+  ]  # fmt: skip
+  assert not any(a & b for a, b in itertools.combinations(titles, 2))
+
+
+@pytest.mark.parametrize(
+  ("name", "least"), [("airdsAirs", 0.97), ("oneills1850", 0.9),
+                      ("ryansMammoth", 0.78)]
+)  # fmt: skip
+def test_folk_tunes(name, least):
+  found = tunes.read(DATA / "abc_folk" / f"{name}.abc.gz")
+  assert len(found) > 1_000
+  assert tune_scores.shares(found)["all"] > least
+
+
+def test_chorales_as_midi(tmp_path):
+  """To notes, to a file, and back."""
+  path = DATA / "jsb_chorales" / "jsb-chorales-16th.json"
+  pieces = json.loads(path.read_text())["test"][:10]
+  for piece in pieces:
+    frames = np.zeros((len(piece), 88), bool)
+    for time, pitches in enumerate(piece):
+      frames[time, [int(pitch) - 21 for pitch in pitches]] = True
+    score = notes.score_of(frames, Fraction(1, 4), 100.0)
+    midi.write(tmp_path / "one.mid", score)
+    read = midi.read(tmp_path / "one.mid").score
+    assert read.notes == score.notes
+    again, counts = notes.frames(read, Fraction(1, 4))
+    assert counts == (0, 0, 0, 0)
+    # Silence at the end is no note.
+    np.testing.assert_array_equal(frames[: len(again)], again)
+    assert not frames[len(again) :].any()
+
+
+def test_recordings(tmp_path):
+  """Each as SciPy reads it."""
+  with tarfile.open(DATA / "fsdd" / "recordings.tar.gz") as archive:
+    names = [n for n in sorted(archive.getnames()) if n.endswith(".wav")]
+    assert len(names) == 3_000
+    for name in names[::100]:
+      path = tmp_path / "one.wav"
+      path.write_bytes(archive.extractfile(name).read())
+      rate, values = wavfile.read(path)
+      sound = wav.read(path)
+      assert (sound.rate, sound.notice) == (rate, "")
+      np.testing.assert_array_equal(sound.samples, values / np.float32(2**15))

@@ -70,7 +70,8 @@ def draw(
     lines = bars[(bars >= begins) & (bars <= finishes)]
     if lines.size:
       axis.grid(False, axis="x")
-      axis.set_xticks(lines[:: -(-len(lines) // _LABELS)])
+      ticks = _apart(lines, span / _LABELS)
+      axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     else:
       plot.whole_steps(axis)
     for line in lines:
@@ -128,6 +129,15 @@ def _rows(last: float, bars: np.ndarray) -> list[float]:
       ends = min(math.ceil(even), begins + math.floor(most))
     edges.append(float(ends))
   return edges
+
+
+def _apart(lines: np.ndarray, least: float) -> list[float]:
+  """Those of the bar lines that have room for a number; the first is one."""
+  kept = [float(lines[0])]
+  for line in lines[1:]:
+    if line - kept[-1] >= least:
+      kept.append(float(line))
+  return kept
 
 
 def _scale(axis, low: int, high: int, every: bool, part: float) -> None:

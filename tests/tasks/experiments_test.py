@@ -150,7 +150,12 @@ PATCHES = {
 
 @pytest.mark.parametrize(
   ("name", "changes"),
-  [("pixels", PATCHES), ("masked_lm", {}), ("detect", {})],
+  [
+    ("pixels", PATCHES),
+    ("masked_lm", {}),
+    ("detect", {}),
+    ("music", {}),
+  ],
 )
 def test_a_run_that_goes_on_ends_as_if_it_never_stopped(
   tmp_path, monkeypatch, name, changes
