@@ -32,6 +32,7 @@ OF_ONE = {
   "long_memory": {"data.distance": 8},
   "masked_lm": {"model.num_layers": 1},
   "music": {"showcase.judged": 3},
+  "chorales": {"model.cell": "elman", "model.note_size": 8},
   "caption": {
     "data.image_size": 48,
     "data.held_out": 10,

@@ -22,6 +22,7 @@ from seqjax.data import (
   moses,
   notes,
   pairs,
+  polyphony,
   protein,
   series,
   signals,
@@ -388,6 +389,28 @@ def test_chorales_as_midi(tmp_path):
     # Silence at the end is no note.
     np.testing.assert_array_equal(frames[: len(again)], again)
     assert not frames[len(again) :].any()
+
+
+@pytest.mark.parametrize(
+  ("name", "frames", "nats"),
+  [
+    ("JSB_Chorales", [13_807, 4_602, 4_725], 11.06),
+    ("Nottingham", [176_561, 45_513, 44_463], 10.25),
+    ("MuseData", [245_202, 82_755, 64_339], 11.51),
+    ("Piano_midi", [75_911, 8_540, 19_036], 11.05),
+  ],
+)
+def test_polyphonic_music(name, frames, nats):
+  """As many frames as are told, and what pitches alone are worth."""
+  parts = polyphony.read(DATA / "polyphonic_music" / f"{name}.mat")
+  assert [sum(map(len, part)) for part in parts] == frames
+  found = polyphony.independent(parts.train, parts.test)
+  assert found == pytest.approx(nats, abs=0.005)
+  if name == "JSB_Chorales":
+    path = DATA / "jsb_chorales" / "jsb-chorales-quarter.json"
+    same = polyphony.read(path)
+    for one, other in zip(same.train, parts.train, strict=True):
+      np.testing.assert_array_equal(one, other)
 
 
 def test_recordings(tmp_path):

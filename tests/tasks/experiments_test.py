@@ -21,6 +21,7 @@ SHOWS = {
   "sentiment": ("confusion.png", "classes.txt", "attention.html"),
   "masked_lm": ("masked.txt",),
   "music": ("tune.abc",),
+  "chorales": ("chorale.mid", "chorale.wav", "chorale.png"),
   "surnames": ("confusion.png", "classes.txt"),
   "dna": ("confusion.png", "classes.txt", "attention.html"),
   "pixels": ("confusion.png", "classes.txt"),
@@ -94,6 +95,7 @@ def test_every_variant_of_every_file(name):
     "forecast",
     "forecast:quantiles",
     "detect",
+    "chorales",
   ],
 )
 def test_how_examples_share_batches_changes_nothing(trained, name):
