@@ -4,9 +4,10 @@
 # [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](10_sound.ipynb)
 #
 # A network that writes text writes music as well, where music is written as
-# text. This chapter trains one on folk tunes, lets it compose, and hears what
-# it wrote. Then it asks what a tune must be to be one, and how much of it is
-# copied. Ten minutes; the training takes one.
+# text; and it writes down what it hears. This chapter trains one on folk tunes,
+# lets it compose, and asks what a tune must be to be one. A second one then
+# hears words and prints them while they are spoken. Twenty minutes; the two
+# trainings take one each.
 
 # %% cellView="form"
 # @title Installs seqjax where it is missing
@@ -52,13 +53,16 @@ from IPython.display import Audio, Image, display
 import seqjax
 from seqjax.data import (
   abc_notation,
+  invented_speech,
   notes,
+  spectrogram,
   synthesiser,
   tune_grammar,
   tune_scores,
 )
-from seqjax.experiments import music
-from seqjax.tasks import played
+from seqjax.decode import ctc
+from seqjax.experiments import music, speech
+from seqjax.tasks import played, speech_live
 
 BLUE, ORANGE, GREY = "#0072B2", "#D55E00", "#BBBBBB"
 RATE = 22_050
@@ -250,3 +254,122 @@ if copied is not None:
   for n in (3, 6, 12):
     share = np.mean([copied(m, known, n) for m in melodies(whole)])
     print(f"{n:2} notes: {share:.0%} are in a training tune")
+
+# %% [markdown]
+# ## A word is a picture
+#
+# Speech is sound whose spectrum changes. Cut into frames of 25 ms, ten of them
+# each tenth of a second, and each brought to its energies in bands that are
+# spaced as the ear spaces them (the *mel* scale), it becomes a sequence of
+# vectors like any other. The words here are invented, said by invented voices.
+
+# %%
+rng = np.random.default_rng(0)
+said = {
+  (word, name): invented_speech.say(word, voice, rng)
+  for word in ("kamo", "moka")
+  for name, voice in list(invented_speech.VOICES.items())[::5]
+}
+features = spectrogram.Features(rate=invented_speech.RATE, normalise="none")
+for sound in said.values():
+  display(Audio(sound, rate=invented_speech.RATE))
+
+# %%
+figure, axes = plt.subplots(
+  2, 2, figsize=(9, 4), sharex=True, sharey=True, layout="constrained"
+)
+for axis, ((word, name), sound) in zip(axes.flat, said.items(), strict=True):
+  frames = features.of(sound)  # [frames, bands]
+  assert frames.shape == (features.count(len(sound)), features.size)
+  axis.imshow(frames.T, origin="lower", aspect="auto", cmap="magma")
+  axis.set_title(f"{word}, {name}")
+figure.supxlabel("frames of 10 ms")
+figure.supylabel("mel bands")
+plt.show()
+
+# %% [markdown]
+# The same syllables in another order are another word, and the same word in
+# another voice is another picture: what tells them apart is order.
+#
+# ## Which frame is which word?
+#
+# Nobody says. *Connectionist temporal classification* (Graves et al. 2006) lets
+# the network put out a blank wherever it likes, and adds up the probabilities
+# of all alignments that read the same: repeats are merged, then blanks dropped.
+#
+# $$p(y \mid x) = \sum_{a :\, \text{collapse}(a) = y} \prod_t p_t(a_t)$$
+
+# %%
+BLANK = 0
+for alignment in ([1, 1, 0, 2, 2], [0, 1, 0, 0, 2], [1, 0, 1, 2, 2]):
+  read = [symbol for symbol, _ in ctc.Collapser(BLANK).push(alignment)]
+  print(alignment, "is read as", read)
+assert read == [1, 1, 2]  # a blank between keeps both
+
+# %% [markdown]
+# ### Exercise: collapse
+#
+# Define `collapse(alignment)`: merge what is repeated in a row, then drop the
+# blanks (0). Mind the order: the other way round, `[1, 0, 1]` would be one 1.
+#
+# <details><summary>Solution</summary>
+#
+# ```python
+# def collapse(alignment):
+#   pairs = zip(alignment, [None, *alignment], strict=False)
+#   return [one for one, before in pairs if one != before and one != 0]
+# ```
+#
+# </details>
+
+# %% tags=["exercise"]
+collapse = None  # yours
+
+# %% tags=["check"]
+if collapse is not None:
+  for _ in range(200):
+    alignment = rng.integers(0, 3, rng.integers(0, 9)).tolist()
+    found = [symbol for symbol, _ in ctc.Collapser(BLANK).push(alignment)]
+    assert list(collapse(alignment)) == found
+
+# %% [markdown]
+# ## Captions while it is spoken
+#
+# A network that looks at both sides of a frame must wait for the end. One whose
+# layers, and whose features, know the past alone writes each word as it comes.
+
+# %%
+config = speech.get_config()
+config.model.layer, config.model.neighbours = "rnn", 0  # nothing looks ahead
+config.data.features.normalise = "running"
+config.model.cell, config.model.hidden_size = "gru", 128
+config.data.examples, config.steps = 1_200, 300
+config.log_every, config.eval_every, config.checkpoint_every = 100, 300, 300
+config.showcase.utterances = 0
+listener = seqjax.fit(config, folder / "speech")
+values = listener.evaluate("test")
+print(f"{values['wer']:.1%} of the words are wrong, left out or too many")
+assert values["wer"] < 0.3
+
+# %%
+samples, text, voice = invented_speech.strings(1, seed=5)[0]
+rate = invented_speech.RATE
+pieces = np.split(samples, np.arange(640, len(samples), 640))  # of 80 ms
+print(f"{voice} says: {text}\n")
+captions = []
+for heard in speech_live.follow(listener.task, listener.params, pieces):
+  for word in heard.words:
+    captions.append(word.word)
+    print(f"{word.written:6.2f} s  {' '.join(captions)}")
+display(Audio(samples, rate=rate))
+
+# %% [markdown]
+# However the sound is cut, the captions are the same: what has been heard is in
+# the carry, and the features keep the samples that the next frame shares.
+
+# %%
+for size in (100, 640, len(samples)):
+  cut = np.split(samples, np.arange(size, len(samples), size))
+  progress = speech_live.follow(listener.task, listener.params, cut)
+  same = [word.word for one in progress for word in one.words]
+  assert same == captions

@@ -14,7 +14,9 @@ EXTRA = {
   "sklearn": "scikit-learn",
   "tensorboardX": "tensorboardX",
 }
-TEXT = {name: name for name in ("sacrebleu", "sacremoses", "sentencepiece")}
+TEXT = {
+  name: name for name in ("jiwer", "sacrebleu", "sacremoses", "sentencepiece")
+}
 
 
 class InputError(ValueError):

@@ -32,6 +32,8 @@ OF_ONE = {
   "long_memory": {"data.distance": 8},
   "masked_lm": {"model.num_layers": 1},
   "music": {"showcase.judged": 3},
+  "digits": {"model.cell": "elman"},
+  "speech": {"model.cell": "elman", "model.filters": 8},
   "chorales": {"model.cell": "elman", "model.note_size": 8},
   "caption": {
     "data.image_size": 48,

@@ -11,6 +11,8 @@ A format is a module that holds
                                  `[time, input_size]`
     read(path)                   inputs without labels, in order; "-" is
                                  standard input
+    encode_all(inputs)           the same of several, together; absent where
+                                 one by one is as quick
     state                        a dict for JSON: `Encoder(**encoder.state)` is
                                  the same encoder again
     vocab_size                   how many ids there are; 0 where inputs are
@@ -32,6 +34,8 @@ and, where there is something of the kind,
                                see `baselines`
   steps(inputs)                an input step by step, to show what a model looks
                                at: words, or float `[time, columns]`
+  room(lengths, data)          steps that inputs of so many have at most behind
+                               `augmentation`; absent where as many
   augmentation(data)           a function `(inputs, rng) -> inputs`, by which
                                training sees none twice the same; None where
                                `config.data` asks for nothing of the kind

@@ -11,6 +11,7 @@ them yet, one that is stopped leaves more said than there is. Here the samples
 that are there are read, and `Sound.notice` says so.
 """
 
+import fractions
 import pathlib
 import struct
 from typing import NamedTuple
@@ -21,6 +22,9 @@ from seqjax.errors import InputError
 
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _LARGEST_RATE = 1_000_000  # Hz; none that is true is above
+_LOWEST_RATE = 1_000  # Hz that a sound is resampled to
+_STRETCH = 16  # times as many samples as there were, at most
+_DENOMINATOR = 10_000  # of rates as a fraction; 11,025 to 96,000 Hz are exact
 
 
 class Sound(NamedTuple):
@@ -119,6 +123,45 @@ def write(path: str | pathlib.Path, samples: np.ndarray, rate: int) -> None:
   )
   head += struct.pack("<4sI", b"data", len(data))
   pathlib.Path(path).write_bytes(head + data)
+
+
+def resample(sound: Sound, rate: int) -> Sound:
+  """The sound at another rate; its notice says from which.
+
+  A polyphase filter takes off what the lower rate cannot hold. Peaks may come
+  out a little higher than they were.
+
+  Args:
+    sound: at any rate.
+    rate: samples a second, from now on.
+
+  Raises:
+    InputError: `rate` is none of sound, or the sound's own cannot be true.
+  """
+  if rate == sound.rate:
+    return sound
+  if not _LOWEST_RATE <= rate <= _LARGEST_RATE:
+    raise InputError(
+      f"the rate to resample to is {rate}, expected {_LOWEST_RATE:,} to"
+      f" {_LARGEST_RATE:,}"
+    )
+  if rate > _STRETCH * sound.rate:  # a header may ask for gigabytes
+    raise InputError(
+      f"a sound of {sound.rate:,} samples a second cannot become one of"
+      f" {rate:,}, expected {-(-rate // _STRETCH):,} or more; check its header"
+    )
+  from scipy import signal
+
+  # A ratio of odd rates asks for a filter of millions; one nearby is as good.
+  exact = fractions.Fraction(rate, sound.rate)
+  ratio = exact.limit_denominator(_DENOMINATOR)
+  samples = np.asarray(sound.samples, np.float32)
+  if len(samples):
+    samples = signal.resample_poly(samples, ratio.numerator, ratio.denominator)
+  notice = f"resampled from {sound.rate:,} to {rate:,} samples a second"
+  if sound.notice:
+    notice = f"{sound.notice}; {notice}"
+  return Sound(samples.astype(np.float32), rate, notice)
 
 
 def _chunks(path: pathlib.Path, content: bytes) -> tuple[bytes, int, int]:

@@ -13,11 +13,7 @@ import optax
 from seqjax import config as settings
 from seqjax import files, nn
 from seqjax.data import baselines, batching, formats
-from seqjax.data.examples import (
-  Splits,
-  check_several,
-  label_ids,
-)
+from seqjax.data.examples import Splits, check_several, label_ids
 from seqjax.errors import InputError, extra
 from seqjax.models import layers
 from seqjax.models.many_to_one import POOLS, ManyToOne
@@ -142,12 +138,18 @@ class Classification(base.Task):
       key=key,
     )
 
+  def _arrays(self, inputs: Sequence[Any]) -> list[np.ndarray]:
+    """What the encoder makes of each, together where it can."""
+    if together := getattr(self.encoder, "encode_all", None):
+      return together(inputs)
+    return [self.encoder.encode(one) for one in inputs]
+
   @functools.cached_property
   def _encoded(self) -> dict[str, tuple[list[np.ndarray], np.ndarray]]:
     """Arrays and labels of each part; a mistake in one is found at once."""
     return {
       name: (
-        [self.encoder.encode(example.inputs) for example in part],
+        self._arrays([example.inputs for example in part]),
         label_ids(name, part, self.labels),
       )
       for name, part in self.splits._asdict().items()
@@ -171,8 +173,7 @@ class Classification(base.Task):
 
     def change(members, step):
       rng = np.random.default_rng((self.config.seed, step))
-      inputs = augment([examples[i].inputs for i in members], rng)
-      return [self.encoder.encode(one) for one in inputs]
+      return self._arrays(augment([examples[i].inputs for i in members], rng))
 
     return change
 
@@ -193,8 +194,11 @@ class Classification(base.Task):
         batching.fill(members, rows, np.int32),
       )
 
+    lengths = [len(array) for array in arrays]
+    if change and hasattr(self.format, "room"):
+      lengths = self.format.room(lengths, self.config.data)
     return batching.Loader(
-      [len(array) for array in arrays],
+      lengths,
       collate,
       self.config.batch_size,
       num_buckets=self.config.num_buckets,
@@ -299,7 +303,7 @@ class Classification(base.Task):
     Args:
       params: the model's parameters.
       inputs: texts, names, sequences; of a table `{column: value}`; images,
-        uint8 `[height, width]`; signals, `[time, columns]`.
+        uint8 `[height, width]`; signals, `[time, columns]`; `wav.Sound`.
       calibrated: whether to mend how sure they are by a temperature, which is
         fitted on the validation part; the data is read for it.
 
@@ -311,7 +315,7 @@ class Classification(base.Task):
     temperature = self.temperature(params) if calibrated else 1.0
     if not len(inputs):
       return np.zeros((0, len(self.labels)), np.float32)
-    arrays = [self.encoder.encode(one) for one in inputs]
+    arrays = self._arrays(inputs)
     loader = self._loader(arrays, np.zeros(len(arrays), np.int32))
     batches = loader.few_shapes(self.config.eval_batch_size)
     found = in_order(self.outputs(params, batches))[0]
@@ -340,7 +344,7 @@ class Classification(base.Task):
     Args:
       params: the model's parameters.
       input: a file without labels, "-" is standard input: texts, names or
-        sequences a line each, a CSV with a header, an IDX file, signals.
+        sequences a line each, a CSV with a header, an IDX file, signals, WAV.
       probabilities: whether to write those of all classes, a column each, below
         a line with their names.
       calibrated: whether to mend how sure they are by the validation part.
@@ -377,7 +381,7 @@ class Classification(base.Task):
 
     `[time]` or longer, the weights of the steps; None but by attention pooling.
     """
-    arrays = [self.encoder.encode(one) for one in inputs]
+    arrays = self._arrays(inputs)
     loader = self._loader(arrays, np.zeros(len(arrays), np.int32))
     found = []
     for batch in loader.few_shapes(self.config.eval_batch_size):

@@ -8,7 +8,7 @@ import pytest
 from seqjax.data import formats
 from seqjax.errors import InputError
 
-OURS = "dna", "images", "names", "signals", "table", "tsv"
+OURS = "dna", "images", "names", "signals", "sounds", "table", "tsv"
 
 
 @pytest.fixture

@@ -254,3 +254,58 @@ def test_write_refuses(samples, message, tmp_path):
 def test_write_refuses_a_rate(rate, tmp_path):
   with pytest.raises(ValueError, match=f"rate is {rate}, expected 1"):
     wav.write(tmp_path / "a.wav", np.zeros(3), rate)
+
+
+def tone(hertz, rate, seconds=1):
+  return np.float32(
+    0.5 * np.sin(2 * np.pi * hertz * np.arange(rate * seconds) / rate)
+  )
+
+
+@pytest.mark.parametrize(
+  ("rate", "new"),
+  [
+    (44_100, 8_000),
+    (22_050, 8_000),
+    (8_000, 16_000),
+    (11_025, 8_000),
+    (48_000, 16_000),
+    (7_919, 8_000),  # a prime
+  ],
+)
+def test_resampled(rate, new):
+  """A tone is that tone, but at the ends, and what is too high is gone."""
+  low = wav.Sound(tone(440, rate), rate)
+  found = wav.resample(low, new)
+  assert (found.rate, len(found.samples)) == (new, new)
+  assert found.samples.dtype == np.float32
+  np.testing.assert_allclose(
+    found.samples[200:-200], tone(440, new)[200:-200], atol=2e-3
+  )
+  assert found.notice == f"resampled from {rate:,} to {new:,} samples a second"
+  if rate > 1.5 * new:
+    high = wav.resample(wav.Sound(tone(0.49 * rate, rate), rate), new)
+    assert np.abs(high.samples[200:-200]).max() < 2e-3
+
+
+def test_resampled_to_its_own_rate():
+  sound = wav.Sound(tone(440, 8_000), 8_000, "cut short")
+  assert wav.resample(sound, 8_000) is sound
+  assert wav.resample(sound, 4_000).notice == (
+    "cut short; resampled from 8,000 to 4,000 samples a second"
+  )
+  empty = wav.resample(wav.Sound(np.zeros(0, np.float32), 44_100), 8_000)
+  assert (empty.samples.shape, empty.rate) == ((0,), 8_000)
+
+
+def test_rates_that_lie():
+  """Neither gigabytes of samples nor a filter of millions."""
+  sound = wav.Sound(np.zeros(1_000_000, np.float32), 1)
+  with pytest.raises(InputError, match="a sound of 1 samples a second cannot"):
+    wav.resample(sound, 8_000)
+  for rate in (503, 999_983):
+    short = wav.Sound(np.zeros(999, np.float32), rate)
+    assert len(wav.resample(short, 8_000).samples) == -(-999 * 8_000 // rate)
+  for rate in (0, -1, 999, 10**7):
+    with pytest.raises(InputError, match=f"is {rate}, expected 1,000 to"):
+      wav.resample(sound, rate)

@@ -139,6 +139,7 @@ def test_what_is_missing_is_one_line(module, tmp_path, monkeypatch):
 
 
 NEEDED_FOR_TEXT = {
+  "jiwer": "word_errors.check_installed()",
   "sacrebleu": "bleu.signatures('de')",
   "sacremoses": "moses.prepare('a', 'en', moses=True)",
   "sentencepiece": "subwords.Subwords.fit(['a b'], 300)",
@@ -152,7 +153,7 @@ def test_what_is_missing_for_text_is_one_line(module):
     f"""
 from tests.outside import without
 without.block(["{module}"])
-from seqjax.data import bleu, moses, pairs, subwords
+from seqjax.data import bleu, moses, pairs, subwords, word_errors
 from seqjax.errors import InputError
 try:
   {NEEDED_FOR_TEXT[module]}

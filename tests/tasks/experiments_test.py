@@ -26,6 +26,8 @@ SHOWS = {
   "dna": ("confusion.png", "classes.txt", "attention.html"),
   "pixels": ("confusion.png", "classes.txt"),
   "signals": ("confusion.png", "reliability.png", "attention.png"),
+  "digits": ("confusion.png", "classes.txt", "attention.png"),
+  "speech": ("transcripts.txt", "spectrogram.png"),
   "ner": ("entities.txt",),
   "protein": ("structures.txt",),
   "forecast": ("forecast.png", "errors.txt", "errors.png", "errors.csv"),
