@@ -26,8 +26,6 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from seqjax.config import Config
 from seqjax.data import text, wav
 from seqjax.data.examples import Splits
@@ -311,7 +309,7 @@ def _sounds(path: pathlib.Path) -> Iterator[tuple[str, Sound]]:
     return
   try:
     for name, content in sorted(_members(path).items()):
-      yield name, _decoded(f"{path}: {name}", content)
+      yield name, wav.decode(f"{path}: {name}", content)
   except InputError:
     raise
   except _DAMAGED as error:
@@ -320,26 +318,6 @@ def _sounds(path: pathlib.Path) -> Iterator[tuple[str, Sound]]:
       f"{path}: cannot be read ({reason}), expected a WAV file, a folder or a"
       " whole archive of some"
     ) from error
-
-
-def _decoded(where: Any, content: bytes) -> Sound:
-  """As `wav.read`, of what a file holds."""
-  if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
-    raise InputError(f"{where}: no WAV file, which begins with RIFF and WAVE")
-  head, first, said = wav._chunks(where, content)
-  form = wav._format(where, head)
-  there = min(said, len(content) - first)
-  frame = form.channels * form.width
-  frames = there // frame
-  data = np.frombuffer(content, np.uint8, frames * frame, first)
-  values = wav._values(data, form).reshape(frames, form.channels).mean(axis=1)
-  with np.errstate(over="ignore"):
-    samples = values.astype(np.float32)
-  if not np.isfinite(samples).all():
-    raise InputError(f"{where}: holds samples that are no finite numbers")
-  cut = there < said or there % frame
-  notice = f"{where}: cut short, {frames:,} samples are there" if cut else ""
-  return Sound(samples, form.rate, notice)
 
 
 def _below(path: pathlib.Path) -> Iterator[pathlib.Path]:

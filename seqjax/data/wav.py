@@ -63,10 +63,23 @@ def read(path: str | pathlib.Path) -> Sound:
     content = path.read_bytes()
   except OSError as error:
     raise InputError(f"{path}: cannot be read ({error})") from error
+  return decode(str(path), content)
+
+
+def decode(where: str, content: bytes) -> Sound:
+  """As `read`, of what a file holds.
+
+  Args:
+    where: of the file, for messages.
+    content: the bytes.
+
+  Raises:
+    InputError: as `read`.
+  """
   if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
-    raise InputError(f"{path}: no WAV file, which begins with RIFF and WAVE")
-  head, first, said = _chunks(path, content)
-  form = _format(path, head)
+    raise InputError(f"{where}: no WAV file, which begins with RIFF and WAVE")
+  head, first, said = _chunks(where, content)
+  form = _format(where, head)
   there = min(said, len(content) - first)
   frame = form.channels * form.width
   frames = there // frame
@@ -76,11 +89,11 @@ def read(path: str | pathlib.Path) -> Sound:
     samples = values.astype(np.float32)
   if not np.isfinite(samples).all():
     raise InputError(
-      f"{path}: holds samples that are no finite numbers; write it again"
+      f"{where}: holds samples that are no finite numbers; write it again"
     )
   notice = ""
   if there < said or there % frame:
-    notice = f"{path}: cut short, {frames:,} of {-(-said // frame):,} samples"
+    notice = f"{where}: cut short, {frames:,} of {-(-said // frame):,} samples"
   return Sound(samples, form.rate, notice)
 
 
@@ -164,7 +177,7 @@ def resample(sound: Sound, rate: int) -> Sound:
   return Sound(samples.astype(np.float32), rate, notice)
 
 
-def _chunks(path: pathlib.Path, content: bytes) -> tuple[bytes, int, int]:
+def _chunks(where: str, content: bytes) -> tuple[bytes, int, int]:
   """Content of "fmt ", where that of "data" begins, the size it says."""
   head, data, place = None, None, 12
   while place + 8 <= len(content) and (head is None or data is None):
@@ -177,28 +190,28 @@ def _chunks(path: pathlib.Path, content: bytes) -> tuple[bytes, int, int]:
     place += size + size % 2
   if head is None or data is None:
     missing = "fmt" if head is None else "data"
-    raise InputError(f"{path}: a WAV file without a whole chunk {missing!r}")
+    raise InputError(f"{where}: a WAV file without a whole chunk {missing!r}")
   return head, *data
 
 
-def _format(path: pathlib.Path, head: bytes) -> _Format:
+def _format(where: str, head: bytes) -> _Format:
   """What a "fmt " says; a tag above those of old stands in its last part."""
   if len(head) < 16:
-    raise InputError(f"{path}: its chunk 'fmt' has {len(head)} of 16 bytes")
+    raise InputError(f"{where}: its chunk 'fmt' has {len(head)} of 16 bytes")
   tag, channels, rate, _, block, bits = struct.unpack_from("<HHIIHH", head)
   if tag == _EXTENSIBLE and len(head) >= 26:
     tag = struct.unpack_from("<H", head, 24)[0]
   if tag not in (_PCM, _FLOAT):
     raise InputError(
-      f"{path}: is compressed (format {tag:#06x}); save it as PCM of 16 bits"
+      f"{where}: is compressed (format {tag:#06x}); save it as PCM of 16 bits"
     )
   if not channels or not 1 <= rate <= _LARGEST_RATE:
-    raise InputError(f"{path}: has {channels} channels and a rate of {rate}")
+    raise InputError(f"{where}: has {channels} channels and a rate of {rate}")
   width, rest = divmod(block, channels)
   widths = (1, 2, 3, 4) if tag == _PCM else (4, 8)
   if rest or width not in widths or not 1 <= bits <= 8 * width:
     raise InputError(
-      f"{path}: has samples of {bits} bits in {block} bytes for {channels}"
+      f"{where}: has samples of {bits} bits in {block} bytes for {channels}"
       " channels; save it as PCM of 16 bits"
     )
   return _Format(tag, channels, rate, width)
