@@ -26,9 +26,11 @@ from seqjax.data import (
   protein,
   series,
   signals,
+  sounds,
   subwords,
   tune_scores,
   tunes,
+  utterances,
   wav,
 )
 from seqjax.tasks import base
@@ -411,6 +413,25 @@ def test_polyphonic_music(name, frames, nats):
     same = polyphony.read(path)
     for one, other in zip(same.train, parts.train, strict=True):
       np.testing.assert_array_equal(one, other)
+
+
+def test_speech():
+  """Parts as the recordings' own splits have them, and whole strings."""
+  digits = load("digits:fsdd")
+  digits.data.path = str(DATA / "fsdd" / "recordings.tar.gz")
+  parts = sounds.load(digits.data, 0)
+  assert [len(part) for part in parts] == [2_700, 0, 300]
+  yesno = load("speech:yesno")
+  yesno.data.path = str(DATA / "yesno" / "waves_yesno.tar.gz")
+  parts = utterances.load(yesno.data, 0)
+  assert [len(part) for part in parts] == [31, 0, 29]
+  assert parts.test[0].text == "yes no no no no no no no"
+  strings = load("speech:digits")
+  strings.data.path = digits.data.path
+  strings.data.examples = 50
+  parts = utterances.load(strings.data, 0)
+  assert [len(part) for part in parts] == [50, 200, 1_000]
+  assert all(3 <= len(one.text.split()) <= 7 for one in parts.test)
 
 
 def test_recordings(tmp_path):
