@@ -142,10 +142,11 @@ if frequency is not None:
 
 # %%
 config = music.get_config()
-config.steps, config.batch_size, config.window = 900, 32, 96
+config.steps, config.batch_size, config.window = 800, 32, 96
 config.model.hidden_size = 192
 config.optimizer.learning_rate = 7e-3
-config.log_every, config.eval_every, config.checkpoint_every = 300, 900, 900
+config.showcase.judged = 0  # tunes: that is done below
+config.log_every, config.eval_every, config.checkpoint_every = 200, 800, 800
 run = seqjax.fit(config, folder / "run")
 values = run.evaluate("test")
 
@@ -343,8 +344,8 @@ config = speech.get_config()
 config.model.layer, config.model.neighbours = "rnn", 0  # nothing looks ahead
 config.data.features.normalise = "running"
 config.model.cell, config.model.hidden_size = "gru", 128
-config.data.examples, config.steps = 1_200, 300
-config.log_every, config.eval_every, config.checkpoint_every = 100, 300, 300
+config.data.examples, config.steps = 1_000, 250
+config.log_every, config.eval_every, config.checkpoint_every = 50, 250, 250
 config.showcase.utterances = 0
 listener = seqjax.fit(config, folder / "speech")
 values = listener.evaluate("test")
