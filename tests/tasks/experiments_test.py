@@ -159,6 +159,7 @@ PATCHES = {
     ("masked_lm", {}),
     ("detect", {}),
     ("music", {}),
+    ("speech", {"data.speed": 0.1, "data.noise": 0.1, "data.time_masks": 1}),
   ],
 )
 def test_a_run_that_goes_on_ends_as_if_it_never_stopped(
