@@ -10,7 +10,6 @@ from seqjax import files
 from seqjax.data import abc_notation, text, tune_scores
 from seqjax.data import tunes as tune_files
 from seqjax.data.examples import Splits
-from seqjax.errors import InputError
 from seqjax.tasks import played
 from seqjax.tasks.language_model import LanguageModeling
 
@@ -80,23 +79,16 @@ class Music(LanguageModeling):
       num_tokens: characters at most.
       seed: the same seed gives the same tune.
     """
-    folder = pathlib.Path(output)
-    try:
-      folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-      reason = error.strerror or str(error)
-      raise InputError(
-        f"--output is {output!r}, which cannot be made a folder ({reason})"
-      ) from error
-    (tune,) = self.compose(
-      params,
-      prompt=prompt,
-      temperature=temperature,
-      top_p=top_p,
-      num_tokens=num_tokens,
-      seed=seed,
-    )
-    return write(tune, folder)
+    with played.folder_of(output) as folder:
+      (tune,) = self.compose(
+        params,
+        prompt=prompt,
+        temperature=temperature,
+        top_p=top_p,
+        num_tokens=num_tokens,
+        seed=seed,
+      )
+      return write(tune, folder)
 
   def compose(
     self,

@@ -1,11 +1,12 @@
 """A score as files: heard, seen, and read by other programs."""
 
+import contextlib
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from seqjax.data import midi, synthesiser, wav
 from seqjax.data.notes import Score
-from seqjax.errors import extra
+from seqjax.errors import InputError, extra
 
 RATE = 22_050  # samples a second
 
@@ -14,6 +15,24 @@ def check_installed() -> None:
   """Raises InputError if what `write` needs is missing."""
   with extra():
     import mido as mido
+
+
+@contextlib.contextmanager
+def folder_of(output: str) -> Iterator[pathlib.Path]:
+  """Makes the folder that --output names, around what is written there.
+
+  Raises:
+    InputError: it cannot be made, or not be written to.
+  """
+  folder = pathlib.Path(output)
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    yield folder
+  except OSError as error:
+    reason = error.strerror or str(error)
+    raise InputError(
+      f"--output is {output!r}, which cannot be written ({reason})"
+    ) from error
 
 
 def write(

@@ -308,15 +308,8 @@ class PolyphonicMusic(base.Task):
       temperature=temperature,
       seed=seed,
     )
-    folder = pathlib.Path(output)
-    try:
-      folder.mkdir(parents=True, exist_ok=True)
+    with played.folder_of(output) as folder:
       told = self._write(frames, folder, len(frames) - num_frames)
-    except OSError as error:
-      reason = error.strerror or str(error)
-      raise InputError(
-        f"--output is {output!r}, which cannot be written ({reason})"
-      ) from error
     if lost := polyphony.told(lost):
       told = f"{prompt}: {lost}\n{told}"
     return told

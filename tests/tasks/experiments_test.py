@@ -159,6 +159,7 @@ PATCHES = {
     ("masked_lm", {}),
     ("detect", {}),
     ("music", {}),
+    ("chorales", {"data.transpose": 5, "optimizer.ema_decay": 0.9}),
     ("speech", {"data.speed": 0.1, "data.noise": 0.1, "data.time_masks": 1}),
   ],
 )

@@ -95,6 +95,16 @@ def test_faults_are_told(tmp_path, tune, fault):
   assert f"not well formed: {fault}" in music.write(tune, tmp_path)
 
 
+def test_a_folder_that_cannot_be_written(made, monkeypatch, tmp_path):
+  task, params = made
+  monkeypatch.setattr(task, "compose", lambda *_, **__: [TUNE])
+  (tmp_path / "file").write_text("")
+  (tmp_path / "tune.wav").mkdir()
+  for output in tmp_path / "file", tmp_path / "file" / "below", tmp_path:
+    with pytest.raises(InputError, match="--output is .*cannot be written"):
+      task.compose_mode(params, output=str(output))
+
+
 def test_what_does_not_sound(tmp_path):
   said = music.write("X:1\nT:", tmp_path)
   assert [path.name for path in tmp_path.iterdir()] == ["tune.abc"]

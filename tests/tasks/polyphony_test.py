@@ -1,7 +1,6 @@
 """Music frame by frame, trained: what is measured, what is composed."""
 
 import json
-import shutil
 from fractions import Fraction
 
 import chex
@@ -12,7 +11,6 @@ import pytest
 from seqjax.data import midi, notes, polyphony
 from seqjax.errors import InputError
 from seqjax.tasks import base
-from seqjax.train import loop, showcase
 from tests.experiments import small
 
 PIECES = {
@@ -113,26 +111,6 @@ def test_transposition_is_drawn_anew(tmp_path):
   # Evaluation takes pieces as they are.
   (batch, *_) = task.evaluation_batches("test")
   assert np.flatnonzero(batch.frames[0, 1]).tolist() == [40 - 21]
-
-
-def test_a_run_that_goes_on_ends_as_if_it_never_stopped(tmp_path, monkeypatch):
-  """Bit by bit, with dropout, transposition and an average of weights."""
-  monkeypatch.setattr(showcase, "show", lambda *_: None)
-  config = made(
-    tmp_path,
-    steps=4,
-    **{
-      "data.transpose": 5,
-      "model.input_dropout": 0.2,
-      "optimizer.ema_decay": 0.9,
-    },
-  )
-  assert loop.train(config, tmp_path / "whole") == 0
-  shutil.copytree(tmp_path / "whole", tmp_path / "again")
-  shutil.rmtree(tmp_path / "again" / "checkpoints" / "4")
-  assert loop.train(config, tmp_path / "again") == 0
-  ends = [loop.load(tmp_path / run, "last")[1] for run in ("whole", "again")]
-  chex.assert_trees_all_equal(*ends)
 
 
 def test_compose_goes_on(trained):
