@@ -23,6 +23,7 @@ import numpy as np
 
 from seqjax import config
 from seqjax.config import Config
+from seqjax.data.spectrogram import Features
 from seqjax.errors import InputError
 
 Change = Callable[
@@ -51,6 +52,18 @@ def augmentation(data: Config) -> Change | None:
     return [_changed(samples, rate, rng, data) for samples in sounds]
 
   return augment
+
+
+def room(lengths: Sequence[int], features: Features, data: Config) -> list[int]:
+  """Frames that sounds of so many have behind `augmentation`, at most."""
+  if not (data.speed or data.shift):
+    return list(lengths)
+  # Speeds are rounded, by half of a two hundredth at most.
+  slower = 1 / (1 - data.speed - 0.5 / _STEPS) if data.speed else 1.0
+  # What the windows reach beyond the hops is longer, too.
+  more = (slower - 1) * features.frame + 2 * data.shift * features.rate
+  more = more / features.step + 2
+  return [math.ceil(slower * length + more) for length in lengths]
 
 
 def masked(

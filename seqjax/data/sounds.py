@@ -20,7 +20,6 @@ config.data.speed, .shift, .noise, .time_masks, .frequency_masks, ...
 
 import dataclasses
 import functools
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -205,14 +204,9 @@ def augmentation(
 
 
 def room(lengths: Sequence[int], data: Config) -> list[int]:
-  """Frames that sounds of so many have behind `augmentation`, at most."""
+  """See `sound_augmentation.room`."""
   features = Features.from_config(data, data.rate)
-  # Speeds are rounded, by half of a two hundredth at most.
-  slower = 1 / (1 - data.speed - 0.0025) if data.speed else 1.0
-  # What the windows reach beyond the hops is longer, too.
-  more = (slower - 1) * features.frame + 2 * data.shift * features.rate
-  more = more / features.step + 2
-  return [math.ceil(slower * length + more) for length in lengths]
+  return sound_augmentation.room(lengths, features, data)
 
 
 def show(inputs: Spoken | Sound) -> str:

@@ -145,8 +145,8 @@ class Speech(base.Task):
     return found
 
   def _loader(self, frames, labels=None, change=None) -> batching.Loader:
-    size = self.encoder.features.size
-    return speech_batches.loader(self.config, size, frames, labels, change)
+    features = self.encoder.features
+    return speech_batches.loader(self.config, features, frames, labels, change)
 
   def train_batches(self):
     word_errors.check_installed()  # said now, not after a while

@@ -7,6 +7,7 @@ import numpy as np
 
 from seqjax.config import Config
 from seqjax.data import batching, sound_augmentation
+from seqjax.data.spectrogram import Features
 from seqjax.data.utterances import Utterance
 from seqjax.decode import ctc
 from seqjax.errors import InputError
@@ -63,8 +64,8 @@ def augmentation(
   frames: Sequence[np.ndarray],
   labels: Sequence[np.ndarray],
   config: Config,
-) -> Callable[[np.ndarray, int, int], list[np.ndarray]] | None:
-  """Changed frames for a step of training: `(members, step, longest)` to them.
+) -> Callable[[np.ndarray, int], list[np.ndarray]] | None:
+  """Changed frames for a step of training: `(members, step)` to them.
 
   A pure function of the seed and the step; None where `config.data` asks for
   none.
@@ -82,16 +83,15 @@ def augmentation(
   if not (change or masks):
     return None
 
-  def changed(members, step, longest):
+  def changed(members, step):
     rng = np.random.default_rng((config.seed, step))
     found = [frames[i] for i in members]
     if change:
       sounds = [examples[i].samples for i in members]
       made = encoder.encode_all(change(sounds, encoder.rate, rng))
       for place, (i, new) in enumerate(zip(members, made, strict=True)):
-        # What is too short for its text now, or too long, stays as it was.
-        fits = ctc.frames_needed(labels[i]) <= count(len(new), stack)
-        if fits and len(new) <= longest:
+        # What is too short for its text now stays as it was.
+        if ctc.frames_needed(labels[i]) <= count(len(new), stack):
           found[place] = new
     if masks:
       found = [sound_augmentation.masked(one, data, rng) for one in found]
@@ -102,30 +102,30 @@ def augmentation(
 
 def loader(
   config: Config,
-  size: int,
+  features: Features,
   frames: Sequence[np.ndarray],
   labels: Sequence[np.ndarray] | None = None,
-  change: Callable[[np.ndarray, int, int], list[np.ndarray]] | None = None,
+  change: Callable[[np.ndarray, int], list[np.ndarray]] | None = None,
 ) -> batching.Loader:
   """Batches of utterances of about the same length.
 
   Args:
     config: of the experiment.
-    size: features of a frame.
+    features: of the frames.
     frames: of each utterance.
     labels: of each; default none.
     change: see `augmentation`.
   """
-  unsaid, like = np.zeros(0, np.int32), np.zeros((0, size), np.float32)
+  unsaid = np.zeros(0, np.int32)
+  like = np.zeros((0, features.size), np.float32)
   said = [unsaid for _ in frames] if labels is None else labels
-  slower = 1 + 2 * config.data.speed  # of a slow voice there are more frames
 
   def collate(members, rows, padded, step=None):
     time, symbols = padded
     chosen = [frames[i] for i in members]
     if change and step is not None:
-      time = int(np.ceil(time * slower))
-      chosen = change(members, step, time)
+      (time,) = sound_augmentation.room([time], features, config.data)
+      chosen = change(members, step)
     texts = [said[i] for i in members]
     return Batch(
       batching.pad(chosen, rows, time, like),
