@@ -2,20 +2,14 @@
 
 FOLDER/CLASS/PICTURE, or FOLDER/PART/CLASS/PICTURE where the folders are called
 train, test and perhaps validation (val, valid, dev), as many data sets come. An
-archive (.zip, .tar, .tar.gz, .tar.bz2, .tar.xz) holds the same; it is read as
-it is, nothing of it is written anywhere.
+archive holds the same, see `packed`.
 """
 
 import hashlib
 import io
-import lzma
 import pathlib
-import tarfile
-import zipfile
-import zlib
-from collections.abc import Iterator
 
-from seqjax.data import pictures
+from seqjax.data import packed, pictures
 from seqjax.data.examples import Example, Splits, stratified
 from seqjax.errors import InputError
 
@@ -25,12 +19,7 @@ _PARTS = {
   "dev": "validation",
   "test": "test", "testing": "test",
 }  # fmt: skip
-_MOST_BYTES = 2**28  # of one picture's file
-# What the readers of archives raise; RuntimeError where a password is wanted.
-_DAMAGED = (
-  OSError, EOFError, RuntimeError, lzma.LZMAError, tarfile.TarError,
-  zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+_MOST_IN_ALL = 2**34  # bytes of an archive
 
 
 def read(
@@ -54,7 +43,9 @@ def read(
   """
   found: dict[str, list[Example]] = {}
   shape = None
-  for name, content in _pictures(path):
+  expected = "a folder of pictures or a whole archive of one"
+  contents = packed.files(path, pictures.ENDINGS, expected, _MOST_IN_ALL)
+  for name, content in contents:
     part, label = _place(path, name)
     image = pictures.decode(f"{path}: {name}", io.BytesIO(content), size)
     shape = shape or (name, image.shape[:2])
@@ -112,54 +103,3 @@ def _place(path: pathlib.Path, name: str) -> tuple[str, str]:
       " CLASS/PICTURE or train/CLASS/PICTURE"
     )
   return "", folders[-1]
-
-
-def _is_picture(name: str) -> bool:
-  path = pathlib.PurePosixPath(name)
-  hidden = any(part.startswith((".", "__")) for part in path.parts)
-  return path.suffix.lower() in pictures.ENDINGS and not hidden
-
-
-def _pictures(path: pathlib.Path) -> Iterator[tuple[str, bytes]]:
-  """The name of each picture below `path`, and its bytes; sorted."""
-  try:
-    if path.is_dir():
-      names = {p.relative_to(path).as_posix(): p for p in path.rglob("*")}
-      for name in sorted(filter(_is_picture, names)):
-        if names[name].is_file():
-          yield name, names[name].read_bytes()
-    elif zipfile.is_zipfile(path):
-      with zipfile.ZipFile(path) as archive:
-        for info in sorted(archive.infolist(), key=lambda i: i.filename):
-          if _is_picture(info.filename):
-            _check_bytes(path, info.filename, info.file_size)
-            yield info.filename, archive.read(info)
-    else:
-      yield from _in_tar(path)
-  except _DAMAGED as error:
-    reason = " ".join(str(error).split())
-    raise InputError(
-      f"{path}: cannot be read ({reason}), expected a folder of pictures or a"
-      " whole archive of one"
-    ) from error
-
-
-def _in_tar(path: pathlib.Path) -> Iterator[tuple[str, bytes]]:
-  """Of a tar archive: read from front to end once, then sorted by name."""
-  found = []
-  with tarfile.open(path) as archive:
-    for member in archive:
-      if member.isfile() and _is_picture(member.name):
-        _check_bytes(path, member.name, member.size)
-        file = archive.extractfile(member)
-        assert file is not None  # it is of a file
-        found.append((member.name, file.read()))
-  yield from sorted(found)
-
-
-def _check_bytes(path: pathlib.Path, name: str, size: int) -> None:
-  if size > _MOST_BYTES:
-    raise InputError(
-      f"{path}: {name} has {size:,} bytes, expected a picture of at most"
-      f" {_MOST_BYTES:,}"
-    )

@@ -1,8 +1,7 @@
 r"""Sounds from WAV files: one, a folder of them, an archive; all at one rate.
 
-An archive (.zip, .tar, .tar.gz, .tar.bz2, .tar.xz) is read as it is, nothing of
-it is written anywhere. What is said of a sound stands in its file's name, and
-a pattern tells where:
+Archives are those of `packed`. What is said of a sound stands in its file's
+name, and a pattern tells where:
 
   config.data.pattern           a regular expression of a file's name without
                                 folders and ending; its group `label` is what is
@@ -14,34 +13,23 @@ a pattern tells where:
   config.data.validation_clips  clips of the others that are set aside
 """
 
-import lzma
 import os
 import pathlib
 import re
-import struct
 import sys
-import tarfile
-import zipfile
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from seqjax.config import Config
-from seqjax.data import text, wav
+from seqjax.data import packed, text, wav
 from seqjax.data.examples import Splits
 from seqjax.data.wav import Sound
 from seqjax.errors import InputError
 
 _ENDINGS = {".wav", ".wave"}
-_MOST_BYTES = 2**28  # of one file in an archive
 _MOST_IN_ALL = 2**31  # of all files in one
 _LOWEST_RATE, _HIGHEST_RATE = 1_000, 200_000  # samples a second
 _LONGEST = 14_400  # seconds of what is resampled
-# What the readers of archives raise; RuntimeError where a password is wanted.
-_DAMAGED = (
-  OSError, EOFError, RuntimeError, ValueError, lzma.LZMAError, struct.error,
-  tarfile.TarError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 
 
 class Clip(NamedTuple):
@@ -268,12 +256,7 @@ def _is_sound(path: pathlib.Path) -> bool:
   """Whether a file is, or ought to be, a WAV file or an archive."""
   if path.suffix.lower() in _ENDINGS:
     return True
-  if _begin(path) == b"RIFF" or zipfile.is_zipfile(path):
-    return True
-  try:
-    return tarfile.is_tarfile(path)
-  except _DAMAGED:  # the beginning of one, at least
-    return True
+  return _begin(path) == b"RIFF" or packed.is_archive(path)
 
 
 def _begin(path: pathlib.Path) -> bytes:
@@ -286,75 +269,17 @@ def _begin(path: pathlib.Path) -> bytes:
     raise InputError(f"{shown}: cannot be read ({reason})") from error
 
 
-def _is_wav(name: str) -> bool:
-  path = pathlib.PurePosixPath(name)
-  hidden = any(part.startswith((".", "__")) for part in path.parts)
-  return path.suffix.lower() in _ENDINGS and not hidden
-
-
 def _sounds(path: pathlib.Path) -> Iterator[tuple[str, Sound]]:
   """Sorted by name."""
-  if os.path.isdir(path):
-    files = {file.relative_to(path).as_posix(): file for file in _below(path)}
-    for name in sorted(filter(_is_wav, files)):
-      if files[name].is_file():  # no pipe, no device
-        yield name, wav.read(files[name])
-    return
-  if not os.path.isfile(path):
+  if not os.path.isfile(path) and not os.path.isdir(path):
     there = os.path.exists(path)
     what = "is no file or folder" if there else "does not exist"
     raise InputError(f"{path}: {what}, expected WAV files")
-  if path.suffix.lower() in _ENDINGS or _begin(path) == b"RIFF":
+  if os.path.isfile(path) and (
+    path.suffix.lower() in _ENDINGS or _begin(path) == b"RIFF"
+  ):
     yield path.name, wav.read(path)
     return
-  try:
-    for name, content in sorted(_members(path).items()):
-      yield name, wav.decode(f"{path}: {name}", content)
-  except InputError:
-    raise
-  except _DAMAGED as error:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    raise InputError(
-      f"{path}: cannot be read ({reason}), expected a WAV file, a folder or a"
-      " whole archive of some"
-    ) from error
-
-
-def _below(path: pathlib.Path) -> Iterator[pathlib.Path]:
-  try:
-    yield from path.rglob("*")
-  except OSError as error:
-    raise InputError(f"{path}: cannot be read ({error})") from error
-
-
-def _members(path: pathlib.Path) -> dict[str, bytes]:
-  """What an archive's files hold; of two of one name the last."""
-  found, total = {}, 0
-  if zipfile.is_zipfile(path):
-    with zipfile.ZipFile(path) as archive:
-      for info in archive.infolist():
-        if _is_wav(info.filename) and not info.is_dir():
-          total += _bounded(path, info.filename, info.file_size, total)
-          found[info.filename] = archive.read(info)
-    return found
-  with tarfile.open(path) as archive:
-    for member in archive:
-      if not member.isfile():
-        continue
-      # Others count too: to pass over them they are unpacked.
-      total += _bounded(path, member.name, member.size, total)
-      if _is_wav(member.name):
-        file = archive.extractfile(member)
-        assert file is not None  # it is of a file
-        found[member.name] = file.read()
-  return found
-
-
-def _bounded(path: pathlib.Path, name: str, size: int, before: int) -> int:
-  """The size, if it is one that a file may have in an archive."""
-  if size > _MOST_BYTES or before + size > _MOST_IN_ALL:
-    raise InputError(
-      f"{path}: {name} has {size:,} bytes, expected at most {_MOST_BYTES:,} a"
-      f" file and {_MOST_IN_ALL:,} in all; unpack the archive into a folder"
-    )
-  return size
+  expected = "a WAV file, a folder or a whole archive of some"
+  for name, content in packed.files(path, _ENDINGS, expected, _MOST_IN_ALL):
+    yield name, wav.decode(f"{path}: {name}", content)

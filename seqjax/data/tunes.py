@@ -15,32 +15,21 @@ common, however it is spelt, are in one part. Files are UTF-8 or Latin-1.
 
 import gzip
 import io
-import lzma
 import pathlib
 import re
 import sys
-import tarfile
 import unicodedata
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
-from typing import IO
 
 import numpy as np
 
 from seqjax.config import Config
-from seqjax.data import tune_grammar
+from seqjax.data import packed, tune_grammar
 from seqjax.data.examples import Splits, contiguous, path_of
 from seqjax.errors import InputError
 
 _ENDINGS = ".abc", ".txt", ".abc.gz", ".txt.gz"
 _MOST_BYTES = 2**28  # of all that is read, unpacked
-# What the readers of archives raise; RuntimeError where a password is wanted,
-# NotImplementedError is one.
-_DAMAGED = (
-  OSError, EOFError, RuntimeError, ValueError, lzma.LZMAError, tarfile.TarError,
-  zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
 _ARTICLES = re.compile(r"\b(the|an?)\b")
 _NUMBER = re.compile(r"\b(no |nr |version |set )?(\d+)(st|nd|rd|th)? *$")
 
@@ -204,13 +193,17 @@ def _decode(content: bytes) -> tuple[str, bool]:
 def _contents(path: pathlib.Path) -> Iterator[bytes]:
   """What each file at or below `path` holds, unpacked."""
   left = _MOST_BYTES
+  expected = "ABC notation: a whole file, a folder or an archive"
   try:
-    for name, file in _files(path):
-      with file:
-        content = file.read(left + 1)
+    if path.is_dir() or packed.is_archive(path):
+      found = packed.files(path, _ENDINGS, expected, left)
+    else:
+      with path.open("rb") as file:
+        found = [(path.name, file.read(left + 1))]
+    for name, content in found:
       if content.startswith(b"\x1f\x8b"):
-        with gzip.GzipFile(fileobj=io.BytesIO(content)) as packed:
-          content = packed.read(left + 1)
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as unpacked:
+          content = unpacked.read(left + 1)
       left -= len(content)
       if left < 0:
         raise InputError(
@@ -220,35 +213,5 @@ def _contents(path: pathlib.Path) -> Iterator[bytes]:
       yield content
   except InputError:
     raise
-  except _DAMAGED as error:
-    reason = " ".join(str(error).split()) or type(error).__name__
-    raise InputError(
-      f"{path}: cannot be read ({reason}), expected ABC notation: a whole file,"
-      " a folder or an archive"
-    ) from error
-
-
-def _files(path: pathlib.Path) -> Iterator[tuple[str, IO[bytes]]]:
-  """The name of each file at or below `path`, and the file."""
-  if path.is_dir():
-    for file in sorted(path.rglob("*")):
-      if _is_tunes(file.relative_to(path).as_posix()) and file.is_file():
-        yield file.name, file.open("rb")
-  elif zipfile.is_zipfile(path):
-    with zipfile.ZipFile(path) as archive:
-      for name in sorted(filter(_is_tunes, archive.namelist())):
-        yield name, archive.open(name)
-  elif tarfile.is_tarfile(path):
-    with tarfile.open(path) as archive:
-      # In the order of the archive, which is read once from front to end.
-      for member in archive:
-        file = archive.extractfile(member) if member.isfile() else None
-        if file is not None and _is_tunes(member.name):
-          yield member.name, file
-  else:
-    yield path.name, path.open("rb")
-
-
-def _is_tunes(name: str) -> bool:
-  hidden = any(part.startswith((".", "__")) for part in name.split("/"))
-  return name.lower().endswith(_ENDINGS) and not hidden
+  except packed.DAMAGED as error:
+    raise packed.unreadable(path, error, expected) from error

@@ -122,8 +122,12 @@ def test_damaged(write, tmp_path, monkeypatch):
     tunes.load(configured("nowhere"), 0)
   # However small a file is packed, no more than so much of it is unpacked.
   monkeypatch.setattr(tunes, "_MOST_BYTES", 1000)
-  for content in gzip.compress(b"A" * 2000), zipped({"a.abc": "A" * 2000}):
+  inside = zipped({"a.abc": gzip.compress(b"A" * 2000)})
+  for content in gzip.compress(b"A" * 2000), inside:
     with pytest.raises(InputError, match="more than 1,000 bytes"):
+      tunes.read(write(content))
+  for content in zipped({"a.abc": "A" * 2000}), tarred({"a.abc": b"A" * 2000}):
+    with pytest.raises(InputError, match="a.abc has 2,000 bytes, .* 1,000 in"):
       tunes.read(write(content))
 
 
